@@ -1,0 +1,317 @@
+//! One table of the catalog: owns its last good snapshot, its state of health and its older
+//! versions. Does not decide when to look at the log.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+
+use crate::config::CatalogConfig;
+use crate::definition::TableDefinition;
+use crate::deletion_vector::DeletionVectors;
+use crate::error::CatalogError;
+use crate::log::engine::LogExecutor;
+use crate::log::follow::{FollowLimits, Followed, LogPosition, follow};
+use crate::log::load::{Loaded, load};
+use crate::log::{LogSource, history};
+use crate::snapshot::Snapshot;
+use crate::store::Stores;
+use crate::versions::RetainedVersions;
+
+/// Whether a table can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TableStatus {
+    /// It is served.
+    Serving {
+        /// Why the newest version is not, while the log can't be read.
+        stale: Option<StaleReason>,
+    },
+    /// It never could be read since start.
+    Unavailable {
+        /// Why, without credentials; names the feature that is not supported, if that is why.
+        reason: String,
+    },
+}
+
+/// Why a table is served from its last good version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaleReason {
+    /// Since when.
+    pub since: SystemTime,
+    /// Why, without credentials.
+    pub reason: String,
+}
+
+/// What tables share.
+#[derive(Debug, Clone)]
+pub(crate) struct TableContext {
+    pub(crate) stores: Stores,
+    pub(crate) executor: LogExecutor,
+    pub(crate) vectors: Arc<DeletionVectors>,
+    pub(crate) changes: watch::Sender<u64>,
+    pub(crate) limits: FollowLimits,
+    pub(crate) load_timeout: Duration,
+    pub(crate) retained_versions_max: usize,
+    pub(crate) retained_idle_max: Duration,
+}
+
+impl TableContext {
+    pub(crate) fn new(config: &CatalogConfig, stores: Stores) -> Self {
+        Self {
+            stores,
+            executor: LogExecutor::new(),
+            vectors: Arc::new(DeletionVectors::new(config.deletion_vectors_bytes_max)),
+            changes: watch::Sender::new(0),
+            limits: FollowLimits {
+                commits_max: config.followed_commits_max,
+                commit_bytes_max: config.followed_commit_bytes_max,
+            },
+            load_timeout: config.load_timeout(),
+            retained_versions_max: config.retained_versions_max,
+            retained_idle_max: Duration::from_millis(config.retained_ms),
+        }
+    }
+}
+
+/// What readers see, swapped as a whole.
+#[derive(Debug, Clone, Default)]
+struct State {
+    snapshot: Option<Arc<Snapshot>>,
+    problem: Option<StaleReason>,
+    verified: Option<(SystemTime, Instant)>,
+}
+
+/// What one look at the log found.
+enum Look {
+    Unchanged,
+    Found { loaded: Loaded, complete: bool },
+}
+
+/// A table that is declared or was discovered.
+#[derive(Debug)]
+pub struct Table {
+    definition: TableDefinition,
+    context: TableContext,
+    source: Option<Arc<LogSource>>,
+    state: ArcSwap<State>,
+    retained: Mutex<RetainedVersions>,
+    /// Held while the log is looked at: looks follow one another.
+    position: tokio::sync::Mutex<Option<LogPosition>>,
+}
+
+impl Table {
+    /// A table that has not been looked at yet.
+    pub(crate) fn new(definition: TableDefinition, base_dir: &Path, context: TableContext) -> Self {
+        let resolved = context.stores.resolve(&definition.location, base_dir);
+        let (source, reason) = match resolved {
+            Ok(location) => {
+                let source = LogSource::new(location, &context.executor, Arc::clone(&context.vectors));
+                (Some(Arc::new(source)), "it has not been read yet".to_owned())
+            }
+            Err(error) => (None, error.reason()),
+        };
+        let problem = Some(StaleReason { since: SystemTime::now(), reason });
+        let state = State { problem, ..State::default() };
+        let retained = RetainedVersions::new(context.retained_versions_max, context.retained_idle_max);
+        Self {
+            definition,
+            context,
+            source,
+            state: ArcSwap::from_pointee(state),
+            retained: Mutex::new(retained),
+            position: tokio::sync::Mutex::new(None),
+        }
+    }
+
+    /// What is declared of the table.
+    pub const fn definition(&self) -> &TableDefinition {
+        &self.definition
+    }
+
+    /// Unique name.
+    pub fn name(&self) -> &str {
+        &self.definition.name
+    }
+
+    /// Whether the table can be read.
+    pub fn status(&self) -> TableStatus {
+        let state = self.state.load();
+        match (&state.snapshot, &state.problem) {
+            (Some(_), problem) => TableStatus::Serving { stale: problem.clone() },
+            (None, problem) => TableStatus::Unavailable {
+                reason: problem.as_ref().map_or_else(String::new, |problem| problem.reason.clone()),
+            },
+        }
+    }
+
+    /// The last good version. Never waits.
+    pub fn current(&self) -> Option<Arc<Snapshot>> {
+        self.state.load().snapshot.clone()
+    }
+
+    /// When the log was last seen to end at [`Self::current`].
+    pub fn verified_at(&self) -> Option<SystemTime> {
+        self.state.load().verified.map(|(time, _)| time)
+    }
+
+    /// Time since the log was last seen to end at [`Self::current`].
+    pub fn age(&self) -> Option<Duration> {
+        self.state.load().verified.map(|(_, instant)| instant.elapsed())
+    }
+
+    /// The table's directory, when its location could be resolved.
+    pub fn root(&self) -> Option<&url::Url> {
+        self.source.as_ref().map(|source| &source.location.root)
+    }
+
+    /// A version by number: the current one, a retained one, or else read from the log and then
+    /// retained. Versions after the current one are not found.
+    pub async fn at_version(&self, version: u64) -> Result<Arc<Snapshot>, CatalogError> {
+        let (source, current) = self.readable()?;
+        if version == current.version() {
+            return Ok(current);
+        }
+        if version > current.version() {
+            return Err(CatalogError::VersionNotFound { version });
+        }
+        let kept = self.retained().get(version, Instant::now());
+        // A load that began before the table was made anew may have kept the old one's version.
+        if let Some(kept) = kept.filter(|kept| kept.table_id() == current.table_id()) {
+            return Ok(kept);
+        }
+        let loading = self.in_time(load(source, Some(version))).await?;
+        let snapshot = loading.snapshot;
+        if snapshot.table_id() != current.table_id() {
+            // Of the table that was here before, or of one that has not been noticed yet.
+            return Err(CatalogError::VersionNotFound { version });
+        }
+        self.retained().keep(Arc::clone(&snapshot), Instant::now());
+        Ok(snapshot)
+    }
+
+    /// The newest version, up to the current one, that was committed at or before `time`.
+    pub async fn as_of(&self, time: DateTime<Utc>) -> Result<Arc<Snapshot>, CatalogError> {
+        let (source, current) = self.readable()?;
+        if time >= current.committed_at() {
+            return Ok(current);
+        }
+        let own_times_from = current.metadata().in_commit_timestamps_from;
+        let search = history::version_as_of(source, current.version(), own_times_from, time);
+        let version = self.in_time(search).await?;
+        self.at_version(version).await
+    }
+
+    /// Looks at the log once, and says whether anything that readers see has changed. On failure
+    /// the last good version stays, marked stale.
+    pub async fn refresh(&self) -> Result<bool, CatalogError> {
+        let Some(source) = &self.source else {
+            return Err(self.unavailable());
+        };
+        let mut position = self.position.lock().await;
+        self.retained().expire(Instant::now());
+        let mut changed = false;
+        loop {
+            let started = (SystemTime::now(), Instant::now());
+            match self.in_time(self.look(source, position.as_ref())).await {
+                Ok(Look::Unchanged) => return Ok(self.settle(None, started) || changed),
+                Ok(Look::Found { loaded, complete }) => {
+                    changed |= self.settle(Some(loaded.snapshot), started);
+                    *position = Some(loaded.position);
+                    if complete {
+                        return Ok(changed);
+                    }
+                }
+                Err(error) => {
+                    self.fail(&error, started.0);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    async fn look(
+        &self,
+        source: &Arc<LogSource>,
+        position: Option<&LogPosition>,
+    ) -> Result<Look, CatalogError> {
+        if let (Some(current), Some(position)) = (self.current(), position) {
+            match follow(source, &current, position, self.context.limits).await? {
+                Followed::Unchanged => return Ok(Look::Unchanged),
+                Followed::Advanced { snapshot, position, complete } => {
+                    return Ok(Look::Found { loaded: Loaded { snapshot, position }, complete });
+                }
+                Followed::Reload => {}
+            }
+        }
+        Ok(Look::Found { loaded: load(source, None).await?, complete: true })
+    }
+
+    /// Takes a good look's outcome over; `None` is the version that was there before.
+    fn settle(&self, snapshot: Option<Arc<Snapshot>>, started: (SystemTime, Instant)) -> bool {
+        let before = self.state.load_full();
+        let mut changed = before.problem.is_some();
+        if let (Some(new), Some(old)) = (&snapshot, &before.snapshot) {
+            let mut retained = self.retained();
+            if new.table_id() == old.table_id() && new.version() > old.version() {
+                retained.keep(Arc::clone(old), started.1);
+            } else {
+                retained.clear();
+            }
+        }
+        changed |= snapshot.is_some();
+        let snapshot = snapshot.or_else(|| before.snapshot.clone());
+        self.state.store(Arc::new(State { snapshot, problem: None, verified: Some(started) }));
+        if changed {
+            self.announce();
+        }
+        changed
+    }
+
+    fn fail(&self, error: &CatalogError, now: SystemTime) {
+        let before = self.state.load_full();
+        let reason = error.reason();
+        let since = match (&before.problem, &before.snapshot) {
+            (Some(problem), Some(_)) => problem.since,
+            _ => now,
+        };
+        let known = before.problem.as_ref().is_some_and(|problem| problem.reason == reason);
+        let problem = Some(StaleReason { since, reason: reason.clone() });
+        self.state.store(Arc::new(State { problem, ..before.as_ref().clone() }));
+        if !known {
+            tracing::warn!(table = self.name(), %reason, "table cannot be read");
+            self.announce();
+        }
+    }
+
+    fn announce(&self) {
+        self.context.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn readable(&self) -> Result<(&Arc<LogSource>, Arc<Snapshot>), CatalogError> {
+        match (&self.source, self.current()) {
+            (Some(source), Some(current)) => Ok((source, current)),
+            _ => Err(self.unavailable()),
+        }
+    }
+
+    fn unavailable(&self) -> CatalogError {
+        let state = self.state.load();
+        let reason = state.problem.as_ref().map_or_else(String::new, |problem| problem.reason.clone());
+        CatalogError::Unavailable { table: self.name().to_owned(), reason }
+    }
+
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, CatalogError>>,
+    ) -> Result<T, CatalogError> {
+        let limit = self.context.load_timeout;
+        tokio::time::timeout(limit, work).await.unwrap_or(Err(CatalogError::Timeout { limit }))
+    }
+
+    fn retained(&self) -> std::sync::MutexGuard<'_, RetainedVersions> {
+        self.retained.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

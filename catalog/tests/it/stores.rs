@@ -1,0 +1,141 @@
+//! A store that counts and can be made to fail: owns the record of every request that the catalog
+//! makes.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+use sluice_catalog::store::Stores;
+
+/// What was asked of the store, shared by all stores of one catalog.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    made: Mutex<Vec<String>>,
+    broken: AtomicBool,
+    hanging: AtomicBool,
+}
+
+impl Requests {
+    pub(crate) fn stores(self: &Arc<Self>) -> Stores {
+        let requests = Arc::clone(self);
+        Stores::wrapped(Arc::new(move |inner| {
+            Arc::new(RecordingStore { inner, requests: Arc::clone(&requests) })
+        }))
+    }
+
+    /// The requests since the last call, as `list DIRECTORY` and `get FILE` by last path part.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.made.lock().unwrap())
+    }
+
+    pub(crate) fn fail(&self, broken: bool) {
+        self.broken.store(broken, Ordering::SeqCst);
+    }
+
+    /// Lets reads wait for ever.
+    pub(crate) fn hang(&self, hanging: bool) {
+        self.hanging.store(hanging, Ordering::SeqCst);
+    }
+
+    async fn wait(&self) {
+        if self.hanging.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn record(&self, kind: &str, path: Option<&Path>) -> Result<()> {
+        let name = path.and_then(Path::filename).unwrap_or_default();
+        self.made.lock().unwrap().push(format!("{kind} {name}"));
+        if self.broken.load(Ordering::SeqCst) {
+            let source = "https://user:hunter2@store.example/x?sig=hunter3 said no".into();
+            return Err(Error::Generic { store: "test", source });
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct RecordingStore {
+    inner: Arc<dyn ObjectStore>,
+    requests: Arc<Requests>,
+}
+
+impl RecordingStore {
+    fn listed(
+        &self,
+        prefix: Option<&Path>,
+        stream: BoxStream<'static, Result<ObjectMeta>>,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        match self.requests.record("list", prefix) {
+            Ok(()) => stream,
+            Err(error) => futures::stream::once(async { Err(error) }).boxed(),
+        }
+    }
+}
+
+impl fmt::Display for RecordingStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "recorded {}", self.inner)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for RecordingStore {
+    async fn put_opts(&self, path: &Path, _: PutPayload, _: PutOptions) -> Result<PutResult> {
+        panic!("the catalog writes {path}");
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        path: &Path,
+        _: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        panic!("the catalog writes {path}");
+    }
+
+    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
+        self.requests.record("get", Some(path))?;
+        self.requests.wait().await;
+        self.inner.get_opts(path, options).await
+    }
+
+    async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.requests.record("get", Some(path))?;
+        self.inner.get_ranges(path, ranges).await
+    }
+
+    fn delete_stream(&self, _: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        panic!("the catalog deletes");
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.listed(prefix, self.inner.list(prefix))
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.listed(prefix, self.inner.list_with_offset(prefix, offset))
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.requests.record("list", prefix)?;
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, _: &Path, to: &Path, _: CopyOptions) -> Result<()> {
+        panic!("the catalog writes {to}");
+    }
+}
