@@ -1,0 +1,17 @@
+//! The engine: owns secured tables, planning and execution of authorized queries, and is the
+//! one home of DataFusion. Does not know doors, cursors, caches or who the caller is beyond the
+//! policy compiled into each table.
+
+pub mod authorized;
+mod barrier;
+pub mod error;
+mod expression;
+mod functions;
+mod keyset;
+pub mod page;
+pub mod planner;
+mod relabel;
+mod scan;
+pub mod secured;
+pub mod session;
+pub mod statement;

@@ -1,0 +1,121 @@
+//! The barrier: owns the one plan node through which a table's rows reach a caller's plan. Below
+//! it raw rows are read, filtered by the policy, then masked; above it nothing raw exists. It is
+//! a leaf to the optimizer, with no ordering, no statistics and no constraints, and it takes no
+//! predicate, so that no rewrite can move a caller's expression below it. Which predicates are
+//! safe to use for skipping data is decided elsewhere and handed in on purpose.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
+    ReplaceChildrenOptions,
+};
+use futures::StreamExt;
+
+use super::error::BelowBarrier;
+use super::secured::transform::Transform;
+
+/// Reads raw rows and lets through what the policy shows of them.
+pub(super) struct SecuredExec {
+    table: String,
+    source: Arc<dyn ExecutionPlan>,
+    transform: Arc<Transform>,
+    properties: Arc<PlanProperties>,
+}
+
+impl SecuredExec {
+    /// `source` yields raw batches in the layout that `transform` expects.
+    pub(super) fn new(table: String, source: Arc<dyn ExecutionPlan>, transform: Arc<Transform>) -> Self {
+        let partitions = source.output_partitioning().partition_count();
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(Arc::clone(transform.schema())),
+            Partitioning::UnknownPartitioning(partitions),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        Self { table, source, transform, properties: Arc::new(properties) }
+    }
+}
+
+impl fmt::Debug for SecuredExec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The source and the policy are raw matter: not even a debug print shows them.
+        f.debug_struct("SecuredExec").field("table", &self.table).finish_non_exhaustive()
+    }
+}
+
+impl DisplayAs for SecuredExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecuredExec: table={}", self.table)
+    }
+}
+
+impl ExecutionPlan for SecuredExec {
+    fn name(&self) -> &'static str {
+        "SecuredExec"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.transform.schema())
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let transform = Arc::clone(&self.transform);
+        let raw = self.source.execute(partition, context).map_err(below)?;
+        let shown = raw.filter_map(move |batch| {
+            let shown = batch.map_err(below).and_then(|raw| show(&transform, &raw));
+            std::future::ready(match shown {
+                Ok(batch) if batch.num_rows() == 0 => None,
+                other => Some(other),
+            })
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), shown)))
+    }
+}
+
+fn show(transform: &Transform, raw: &RecordBatch) -> Result<RecordBatch> {
+    transform.apply(raw).map_err(below)
+}
+
+fn below(error: DataFusionError) -> DataFusionError {
+    if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
+        return error;
+    }
+    DataFusionError::External(Box::new(BelowBarrier(error)))
+}

@@ -1,0 +1,198 @@
+//! What the engine can refuse or fail at: owns its error and the reading of DataFusion's.
+//! Does not know codes or wire formats; the pipeline turns these into coded errors.
+
+use arrow::error::ArrowError;
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+
+/// A place in a text that the caller sent, both counted from 1 in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextPosition {
+    /// Line.
+    pub line: u64,
+    /// Column.
+    pub column: u64,
+}
+
+/// Where and how an expression is wrong, in words for its author.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+    /// Where in the text, when it came as text.
+    pub position: Option<TextPosition>,
+}
+
+impl Complaint {
+    /// A complaint without hint or position.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, position: None }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn with_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
+    }
+
+    /// Adds where in the text.
+    #[must_use]
+    pub fn at(mut self, position: Option<TextPosition>) -> Self {
+        self.position = position;
+        self
+    }
+}
+
+/// A refusal or failure of the engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A table that is not among the caller's.
+    #[error("table \"{0}\" not found")]
+    UnknownTable(String),
+    /// A column that does not exist for this caller.
+    #[error("{}", .0.message)]
+    UnknownColumn(Complaint),
+    /// A function off the allow-list.
+    #[error("{}", .0.message)]
+    UnknownFunction(Complaint),
+    /// Text or tree that does not parse or type-check.
+    #[error("{}", .0.message)]
+    InvalidExpression(Complaint),
+    /// SQL that is not one read-only `SELECT` over plain tables.
+    #[error("{}", .0.message)]
+    Unsupported(Complaint),
+    /// A request that contradicts itself or the table.
+    #[error("{}", .0.message)]
+    InvalidRequest(Complaint),
+    /// More or deeper parts than the limit.
+    #[error("{0}")]
+    TooLarge(String),
+    /// A grant that the role lacks.
+    #[error("{0}")]
+    Forbidden(String),
+    /// No such version, or no such row.
+    #[error("{0}")]
+    NotFound(String),
+    /// The version that a cursor is pinned to is gone.
+    #[error("the version that the cursor continues is gone")]
+    Expired,
+    /// The table is the caller's but cannot be read at present.
+    #[error("table \"{table}\" is unavailable")]
+    TableUnavailable {
+        /// Declared name.
+        table: String,
+        /// Why, for the log.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// Rows or bytes past the limit of a call that does not page.
+    #[error("{0}")]
+    ResultTooLarge(String),
+    /// The key is not declared, hidden or masked for this caller.
+    #[error("{0}")]
+    KeyUnavailable(String),
+    /// The caller's own expression failed on rows that the caller may see.
+    #[error("{0}")]
+    Evaluation(String),
+    /// The memory pool refused.
+    #[error("the query needs more memory than is allowed")]
+    Memory(#[source] DataFusionError),
+    /// Table data that should be readable is not.
+    #[error("the data of a table cannot be read")]
+    Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A fault of ours.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Marks an error raised below the barrier, on data that the caller may not see: its text must
+/// never reach the caller.
+#[derive(Debug, thiserror::Error)]
+#[error("scan below the policy barrier failed")]
+pub(super) struct BelowBarrier(#[source] pub(super) DataFusionError);
+
+impl EngineError {
+    /// Reads an error of planning: the caller's text is at fault unless the kind says otherwise.
+    pub(crate) fn planning(error: DataFusionError) -> Self {
+        Self::classify(error, |message| Self::InvalidExpression(Complaint::new(message)))
+    }
+
+    /// Reads an error of execution: evaluation on visible data unless the kind says otherwise.
+    pub(crate) fn execution(error: DataFusionError) -> Self {
+        Self::classify(error, Self::Evaluation)
+    }
+
+    fn classify(error: DataFusionError, ordinary: impl Fn(String) -> Self) -> Self {
+        if is_below_barrier(&error) {
+            return Self::Storage(Box::new(error));
+        }
+        match error.find_root() {
+            DataFusionError::ResourcesExhausted(_) => Self::Memory(error),
+            DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
+                SchemaError::FieldNotFound { field, .. } => {
+                    Self::UnknownColumn(Complaint::new(format!("column \"{}\" not found", field.name)))
+                }
+                SchemaError::AmbiguousReference { field } => {
+                    ordinary(format!("column \"{}\" is ambiguous; name its table", field.name))
+                }
+                SchemaError::DuplicateQualifiedField { name, .. }
+                | SchemaError::DuplicateUnqualifiedField { name } => {
+                    ordinary(format!("two columns are named \"{name}\"; give one an alias"))
+                }
+            },
+            DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
+                ArrowError::DivideByZero => ordinary("division by zero".to_owned()),
+                ArrowError::CastError(m)
+                | ArrowError::ComputeError(m)
+                | ArrowError::ParseError(m)
+                | ArrowError::InvalidArgumentError(m)
+                | ArrowError::ArithmeticOverflow(m) => ordinary(plain(m)),
+                _ => Self::Internal(Box::new(error)),
+            },
+            DataFusionError::Plan(m) | DataFusionError::Execution(m) | DataFusionError::NotImplemented(m) => {
+                ordinary(plain(m))
+            }
+            DataFusionError::SQL(parser, _) => ordinary(plain(&parser.to_string())),
+            _ => Self::Internal(Box::new(error)),
+        }
+    }
+}
+
+fn is_below_barrier(error: &DataFusionError) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = next {
+        if current.is::<BelowBarrier>() {
+            return true;
+        }
+        if let Some(DataFusionError::Shared(inner)) = current.downcast_ref::<DataFusionError>()
+            && is_below_barrier(inner)
+        {
+            return true;
+        }
+        if let Some(DataFusionError::External(inner)) = current.downcast_ref::<DataFusionError>()
+            && inner.is::<BelowBarrier>()
+        {
+            return true;
+        }
+        next = current.source();
+    }
+    false
+}
+
+/// An engine's message in the house's voice: first sentence, lowercase start, no final dot.
+fn plain(message: &str) -> String {
+    let first = message.lines().next().unwrap_or_default().trim().trim_end_matches('.');
+    let first = ["Error during planning: ", "Arrow error: ", "Execution error: ", "sql parser error: "]
+        .iter()
+        .fold(first, |text, prefix| text.trim_start_matches(prefix));
+    let mut chars = first.chars();
+    match chars.next() {
+        Some(c) if chars.as_str().chars().next().is_some_and(char::is_lowercase) => {
+            c.to_lowercase().chain(chars).collect()
+        }
+        _ => first.to_owned(),
+    }
+}

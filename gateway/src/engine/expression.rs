@@ -1,0 +1,146 @@
+//! A caller's condition made into an expression: owns the way from text or tree to a checked,
+//! coerced, simplified boolean over visible columns. Knows nothing of raw columns.
+
+mod measure;
+pub(super) mod names;
+mod tree;
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+
+use super::error::{Complaint, EngineError, TextPosition};
+use super::session::Engine;
+use super::statement::Filter;
+use names::Names;
+
+pub(super) use measure::{Budget, measure};
+
+/// A caller's condition over `schema` as a boolean expression whose columns all exist there.
+pub(super) fn condition(
+    engine: &Engine,
+    state: &SessionState,
+    filter: &Filter,
+    schema: &DFSchema,
+) -> Result<Expr, EngineError> {
+    let budget = Budget::of(&engine.config);
+    let names = Names::new(schema.as_arrow(), engine.function_names());
+    let expr = match filter {
+        Filter::Text(text) => {
+            let mut tree = parse(text, budget)?;
+            names.resolve(&mut tree)?;
+            from_ast(state, tree, schema)?
+        }
+        Filter::Tree(node) => tree::to_expr(node, schema.as_arrow(), &names, budget)?,
+    };
+    let expr = settle(state, expr, schema)?;
+    refuse_foreign(&expr)?;
+    match datafusion::logical_expr::ExprSchemable::get_type(&expr, schema) {
+        Ok(DataType::Boolean | DataType::Null) => Ok(expr),
+        Ok(other) => Err(EngineError::InvalidExpression(
+            Complaint::new(format!("the filter is of type {other}, not boolean"))
+                .with_hint(Some("compare it with something".to_owned())),
+        )),
+        Err(error) => Err(EngineError::planning(error)),
+    }
+}
+
+/// Text to syntax tree, measured first: the parser recurses.
+pub(super) fn parse(text: &str, budget: Budget) -> Result<ast::Expr, EngineError> {
+    let tokens = measure(text, budget)?;
+    let mut parser = Parser::new(&GenericDialect {})
+        .with_recursion_limit(budget.parser_recursion())
+        .with_tokens_with_locations(tokens);
+    let tree = parser.parse_expr().map_err(|e| parse_error(&e.to_string()))?;
+    let rest = parser.peek_token();
+    if rest.token != datafusion::sql::sqlparser::tokenizer::Token::EOF {
+        let at = TextPosition { line: rest.span.start.line, column: rest.span.start.column };
+        return Err(EngineError::InvalidExpression(
+            Complaint::new(format!("unexpected \"{}\" after the expression", rest.token)).at(Some(at)),
+        ));
+    }
+    Ok(tree)
+}
+
+/// A syntax tree whose names are resolved, as an expression over `schema`.
+pub(super) fn from_ast(
+    state: &SessionState,
+    tree: ast::Expr,
+    schema: &DFSchema,
+) -> Result<Expr, EngineError> {
+    let tree = ast::ExprWithAlias { expr: tree, alias: None };
+    state.create_logical_expr_from_sql_expr(tree, schema).map_err(EngineError::planning)
+}
+
+/// Types coerced, constants folded.
+pub(super) fn settle(state: &SessionState, expr: Expr, schema: &DFSchema) -> Result<Expr, EngineError> {
+    let context = SimplifyContext::builder()
+        .with_schema(Arc::new(schema.clone()))
+        .with_config_options(Arc::clone(state.config_options()))
+        .with_query_execution_start_time(Some(chrono::Utc::now()))
+        .build();
+    let simplifier = ExprSimplifier::new(context);
+    let coerced = simplifier.coerce(expr, schema).map_err(EngineError::planning)?;
+    simplifier.simplify(coerced).map_err(EngineError::planning)
+}
+
+/// The parser's complaint, with its position taken out of its text.
+pub(super) fn parse_error(message: &str) -> EngineError {
+    let message = message.trim_start_matches("sql parser error: ");
+    let (text, position) = match message.rsplit_once(" at Line: ") {
+        Some((text, place)) => (text, position(place)),
+        None => (message, None),
+    };
+    if text.contains("recursion limit") {
+        return EngineError::TooLarge("the expression is nested too deeply".to_owned());
+    }
+    let mut chars = text.chars();
+    let text = match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => "the text does not parse".to_owned(),
+    };
+    EngineError::InvalidExpression(Complaint::new(text).at(position))
+}
+
+fn position(place: &str) -> Option<TextPosition> {
+    let (line, column) = place.split_once(", Column: ")?;
+    Some(TextPosition { line: line.trim().parse().ok()?, column: column.trim().parse().ok()? })
+}
+
+/// A row condition has no aggregates, windows, subqueries or parameters.
+fn refuse_foreign(expr: &Expr) -> Result<(), EngineError> {
+    let mut found = None;
+    let walked = expr.apply(|node| {
+        found = match node {
+            Expr::AggregateFunction(_) => Some("aggregate functions"),
+            Expr::WindowFunction(_) => Some("window functions"),
+            Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_) => {
+                Some("subqueries")
+            }
+            Expr::Placeholder(_) => Some("parameters"),
+            _ => None,
+        };
+        Ok(if found.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    walked.map_err(EngineError::planning)?;
+    match found {
+        Some(what) => {
+            Err(EngineError::InvalidExpression(Complaint::new(format!("{what} are not allowed in a filter"))))
+        }
+        None => Ok(()),
+    }
+}
+
+/// An unqualified column by its exact name.
+pub(super) fn column(name: &str) -> Expr {
+    Expr::Column(Column::new_unqualified(name))
+}

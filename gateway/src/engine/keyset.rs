@@ -1,0 +1,199 @@
+//! Positions in an order: owns the sort key of a row (order values, then a tie-break that no two
+//! rows share) as comparable bytes, and the selection of the first rows after a position. Nulls
+//! and NaN sort last unless asked otherwise; strings by bytes; any sortable type, any direction.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Float32Array, Float64Array, Int8Array, RecordBatch};
+use arrow::compute::{SortOptions, concat_batches, take_record_batch};
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::row::{RowConverter, SortField};
+
+use super::scan::{FILE, ROW};
+use super::secured::transform::TIE;
+
+/// One order column of a batch.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    /// Index in the batch.
+    pub(super) column: usize,
+    /// Largest first.
+    pub(super) descending: bool,
+    /// Nulls, then NaN, before values.
+    pub(super) nulls_first: bool,
+}
+
+/// Turns rows into comparable keys.
+#[derive(Debug)]
+pub(super) struct KeyEncoder {
+    keys: Vec<Key>,
+    ties: Vec<usize>,
+    converter: RowConverter,
+}
+
+impl KeyEncoder {
+    /// An encoder for batches of `schema`, which ends in position columns. `reversed` turns the
+    /// whole order around, ties included, for paging backwards.
+    pub(super) fn new(schema: &SchemaRef, keys: Vec<Key>, reversed: bool) -> Result<Self, ArrowError> {
+        let mut fields = Vec::new();
+        for key in &keys {
+            // The rank column decides where nulls and NaN go; among equals of it, values decide.
+            fields.push(sort_field(DataType::Int8, reversed));
+            let data_type = schema.field(key.column).data_type().clone();
+            fields.push(sort_field(data_type, key.descending != reversed));
+        }
+        let ties = match schema.index_of(TIE) {
+            Ok(tie) => vec![tie],
+            Err(_) => vec![schema.index_of(FILE)?, schema.index_of(ROW)?],
+        };
+        for tie in &ties {
+            fields.push(sort_field(schema.field(*tie).data_type().clone(), reversed));
+        }
+        Ok(Self { keys, ties, converter: RowConverter::new(fields)? })
+    }
+
+    /// Rows of this type can be ordered.
+    pub(super) fn is_sortable(data_type: &DataType) -> bool {
+        RowConverter::supports_fields(&[SortField::new(data_type.clone())])
+    }
+
+    /// The keys of the batch's rows, comparable with each other and across batches.
+    pub(super) fn encode(&self, batch: &RecordBatch) -> Result<Vec<Box<[u8]>>, ArrowError> {
+        let mut columns: Vec<ArrayRef> = Vec::new();
+        for key in &self.keys {
+            let values = batch.column(key.column);
+            columns.push(rank(values, key.nulls_first));
+            columns.push(Arc::clone(values));
+        }
+        columns.extend(self.ties.iter().map(|tie| Arc::clone(batch.column(*tie))));
+        let rows = self.converter.convert_columns(&columns)?;
+        Ok(rows.iter().map(|row| row.as_ref().into()).collect())
+    }
+}
+
+fn sort_field(data_type: DataType, descending: bool) -> SortField {
+    SortField::new_with_options(data_type, SortOptions { descending, nulls_first: false })
+}
+
+/// 0 for values, larger for NaN and then null; negative where those come first.
+fn rank(values: &ArrayRef, nulls_first: bool) -> ArrayRef {
+    let sign: i8 = if nulls_first { -1 } else { 1 };
+    let is_nan: Box<dyn Fn(usize) -> bool> = match values.data_type() {
+        DataType::Float64 => match values.as_any().downcast_ref::<Float64Array>() {
+            Some(floats) => Box::new(|i| floats.value(i).is_nan()),
+            None => Box::new(|_| false),
+        },
+        DataType::Float32 => match values.as_any().downcast_ref::<Float32Array>() {
+            Some(floats) => Box::new(|i| floats.value(i).is_nan()),
+            None => Box::new(|_| false),
+        },
+        _ => Box::new(|_| false),
+    };
+    let ranks = (0..values.len()).map(|i| {
+        if values.is_null(i) {
+            2 * sign
+        } else if is_nan(i) {
+            sign
+        } else {
+            0
+        }
+    });
+    Arc::new(Int8Array::from_iter_values(ranks))
+}
+
+/// The first `want` rows after a position, in key order, out of any number of batches.
+#[derive(Debug)]
+pub(super) struct First {
+    encoder: Arc<KeyEncoder>,
+    schema: SchemaRef,
+    want: usize,
+    after: Option<Box<[u8]>>,
+    held: Vec<(Box<[u8]>, usize, usize)>,
+    batches: Vec<RecordBatch>,
+    /// The held rows are in order and cut to the wanted number.
+    sorted: bool,
+}
+
+impl First {
+    pub(super) fn new(
+        encoder: Arc<KeyEncoder>,
+        schema: SchemaRef,
+        want: usize,
+        after: Option<Box<[u8]>>,
+    ) -> Self {
+        Self { encoder, schema, want, after, held: Vec::new(), batches: Vec::new(), sorted: true }
+    }
+
+    /// Takes in one batch.
+    pub(super) fn push(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
+        let worst: Option<Box<[u8]>> = self.worst().map(Into::into);
+        let index = self.batches.len();
+        let before = self.held.len();
+        for (row, key) in self.encoder.encode(&batch)?.into_iter().enumerate() {
+            let is_after = self.after.as_ref().is_none_or(|after| key > *after);
+            if is_after && worst.as_ref().is_none_or(|worst| key < *worst) {
+                self.held.push((key, index, row));
+            }
+        }
+        if self.held.len() > before {
+            self.batches.push(batch);
+            self.sorted = false;
+            if self.held.len() >= self.want.saturating_mul(2).saturating_add(8192) {
+                self.compact()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// As many rows are held as wanted.
+    pub(super) fn is_full(&self) -> bool {
+        self.held.len() >= self.want
+    }
+
+    /// The held rows in key order.
+    pub(super) fn finish(mut self) -> Result<RecordBatch, ArrowError> {
+        self.compact()?;
+        concat_batches(&self.schema, &self.batches)
+    }
+
+    /// Cuts down to the wanted rows; they are one sorted batch after it.
+    fn compact(&mut self) -> Result<(), ArrowError> {
+        self.held.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        self.held.truncate(self.want);
+        let offsets: Vec<usize> = self
+            .batches
+            .iter()
+            .scan(0, |at, batch| {
+                let start = *at;
+                *at += batch.num_rows();
+                Some(start)
+            })
+            .collect();
+        let all = concat_batches(&self.schema, &self.batches)?;
+        let picks = self.held.iter().map(|(_, batch, row)| (offsets[*batch] + row) as u64);
+        let picks = arrow::array::UInt64Array::from_iter_values(picks);
+        self.batches = vec![take_record_batch(&all, &picks)?];
+        for (position, held) in self.held.iter_mut().enumerate() {
+            (held.1, held.2) = (0, position);
+        }
+        self.sorted = true;
+        Ok(())
+    }
+
+    /// The last of the wanted rows, once enough are held.
+    pub(super) fn last_row(&mut self) -> Result<Option<(&RecordBatch, usize)>, ArrowError> {
+        if !self.sorted {
+            self.compact()?;
+        }
+        if !self.is_full() {
+            return Ok(None);
+        }
+        Ok(self.held.last().and_then(|(_, batch, row)| Some((self.batches.get(*batch)?, *row))))
+    }
+
+    /// The key that a further row must beat, once enough rows are held.
+    fn worst(&self) -> Option<&[u8]> {
+        if self.sorted && self.is_full() { self.held.last().map(|(key, _, _)| key.as_ref()) } else { None }
+    }
+}

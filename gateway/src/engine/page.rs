@@ -1,0 +1,287 @@
+//! Pages of one secured table: owns reading a bounded run of visible rows after or before a
+//! position of a pinned version, in file order or in any asked order. Cost follows the page: file
+//! order seeks, other orders skip files that cannot hold rows of the page. Does not seal
+//! positions into cursors.
+
+mod ordered;
+mod physical;
+mod size;
+
+use std::sync::Arc;
+
+use arrow::array::{Array, BooleanArray, RecordBatch};
+use arrow::compute::{filter_record_batch, prep_null_mask_filter};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::common::cast::as_boolean_array;
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
+use datafusion::logical_expr::{Expr, lit};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
+
+use super::error::{Complaint, EngineError};
+use super::expression::names::Names;
+use super::expression::{column, condition};
+use super::keyset::{Key, KeyEncoder};
+use super::secured::SecuredTable;
+use super::secured::transform::Positions;
+use super::session::Engine;
+use super::statement::{Filter, OrderKey};
+
+/// Most rows that a batch holds while reading; small pages read in smaller batches.
+const BATCH_ROWS_MAX: usize = 8192;
+
+/// A place between two rows of a pinned version, in one order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Position {
+    /// A row by file ordinal and row number.
+    Row {
+        /// Index in the canonical file order.
+        file: u32,
+        /// Row in the file.
+        row: i64,
+    },
+    /// A row by its comparable key, made for the direction in which it is continued.
+    Key(Vec<u8>),
+}
+
+/// Which page.
+#[derive(Debug)]
+pub struct PageQuery<'a> {
+    /// Columns to return, in order; `None` is every visible one.
+    pub columns: Option<&'a [String]>,
+    /// Rows to keep: a condition over the visible columns, from [`filter`] or [`key`].
+    pub filter: Option<Expr>,
+    /// Order; empty is file order.
+    pub order: &'a [OrderKey],
+    /// Most rows.
+    pub rows_max: usize,
+    /// Most bytes; one row is returned whatever its size.
+    pub bytes_max: usize,
+    /// Where to continue; `None` starts at the first row.
+    pub from: Option<Position>,
+    /// Read the rows before `from` instead of those after it.
+    pub backward: bool,
+    /// Key of the tie-break where physical order is secret.
+    pub tie_key: [u8; 16],
+}
+
+/// One page.
+#[derive(Debug)]
+pub struct Page {
+    /// The rows in the asked order.
+    pub rows: RecordBatch,
+    /// Continues before the first row.
+    pub before: Option<Position>,
+    /// Continues after the last row.
+    pub after: Option<Position>,
+    /// There are rows before the first.
+    pub more_before: bool,
+    /// There are rows after the last.
+    pub more_after: bool,
+}
+
+/// A page query bound to its table.
+struct Bound<'a> {
+    engine: &'a Engine,
+    table: &'a SecuredTable,
+    query: &'a PageQuery<'a>,
+    state: SessionState,
+    /// Visible columns that are read: output, filter and order columns.
+    show: Vec<usize>,
+    /// Output columns as indices into `show`.
+    output: Vec<usize>,
+    /// The caller's condition over the shown columns.
+    condition: Option<Arc<dyn PhysicalExpr>>,
+    /// What data may be skipped by.
+    pruning: Option<Arc<dyn PhysicalExpr>>,
+    keys: Vec<Key>,
+    positions: Positions,
+}
+
+/// Reads one page.
+///
+/// # Errors
+/// A name, filter or order that is wrong for this caller, or data that cannot be read.
+pub async fn read(engine: &Engine, table: &SecuredTable, query: &PageQuery<'_>) -> Result<Page, EngineError> {
+    let bound = Bound::new(engine, table, query)?;
+    let by_place = query.order.is_empty() && !table.order_is_secret;
+    match (by_place, query.backward) {
+        (true, false) => physical::forward(&bound).await,
+        (true, true) => physical::backward(&bound).await,
+        (false, _) => ordered::read(&bound).await,
+    }
+}
+
+/// The caller's condition on rows of `table`.
+///
+/// # Errors
+/// Text or tree that is wrong for this caller.
+pub fn filter(engine: &Engine, table: &SecuredTable, filter: &Filter) -> Result<Expr, EngineError> {
+    let schema = DFSchema::try_from(Arc::clone(&table.schema)).map_err(EngineError::planning)?;
+    condition(engine, &engine.session(1), filter, &schema)
+}
+
+/// The condition that a row has the primary key `parts`.
+///
+/// # Errors
+/// A key that is not declared or not visible in the clear, or parts that are not of its types.
+pub fn key(table: &SecuredTable, parts: &[String]) -> Result<Expr, EngineError> {
+    let names = table.lookup_key().ok_or_else(|| {
+        EngineError::KeyUnavailable(format!("rows of \"{}\" cannot be looked up by key", table.name))
+    })?;
+    if names.len() != parts.len() {
+        return Err(EngineError::InvalidRequest(
+            Complaint::new(format!("the key has {} parts, not {}", names.len(), parts.len()))
+                .with_hint(Some(format!("give {}, separated by commas", names.join(",")))),
+        ));
+    }
+    let mut equalities = Vec::with_capacity(names.len());
+    for (name, part) in names.iter().zip(parts) {
+        let field = table.schema.field_with_name(name).map_err(|e| EngineError::Internal(Box::new(e)))?;
+        let value = ScalarValue::try_from_string(part.clone(), field.data_type()).map_err(|_| {
+            EngineError::InvalidRequest(Complaint::new(format!(
+                "key part \"{name}\" is not of type {}",
+                field.data_type()
+            )))
+        })?;
+        equalities.push(column(name).eq(lit(value)));
+    }
+    conjunction(equalities).ok_or_else(|| EngineError::Internal("an empty key".into()))
+}
+
+/// Counts every visible row that satisfies the filter.
+///
+/// # Errors
+/// As for [`read`].
+pub async fn count(engine: &Engine, table: &SecuredTable, filter: Option<Expr>) -> Result<u64, EngineError> {
+    if filter.is_none()
+        && table.unfiltered
+        && let Some(rows) = table.snapshot.num_rows()
+    {
+        return Ok(rows);
+    }
+    let query = PageQuery {
+        columns: Some(&[]),
+        filter,
+        order: &[],
+        rows_max: BATCH_ROWS_MAX,
+        bytes_max: usize::MAX,
+        from: None,
+        backward: false,
+        tie_key: [0; 16],
+    };
+    let bound = Bound::new(engine, table, &query)?;
+    ordered::count(&bound).await
+}
+
+impl<'a> Bound<'a> {
+    fn new(
+        engine: &'a Engine,
+        table: &'a SecuredTable,
+        query: &'a PageQuery<'a>,
+    ) -> Result<Self, EngineError> {
+        let partitions = engine.config.partitions;
+        let batch_rows = query.rows_max.saturating_add(1).clamp(128, BATCH_ROWS_MAX);
+        let state = engine.session_with_batches(partitions, batch_rows);
+        let names = Names::new(&table.schema, engine.function_names());
+        let index = |name: &str| -> Result<usize, EngineError> {
+            let field = names.column_at(name, None)?;
+            table.schema.index_of(field.name()).map_err(|e| EngineError::Internal(Box::new(e)))
+        };
+        let output = match query.columns {
+            Some(columns) => columns.iter().map(|c| index(c)).collect::<Result<Vec<_>, _>>()?,
+            None => (0..table.columns.len()).collect(),
+        };
+        refuse_repeats(&table.schema, &output)?;
+        let mut show = output.clone();
+        let schema = DFSchema::try_from(Arc::clone(&table.schema)).map_err(EngineError::planning)?;
+        let filter = query.filter.clone();
+        let condition = match &filter {
+            Some(expr) => {
+                Some(state.create_physical_expr(expr.clone(), &schema).map_err(EngineError::planning)?)
+            }
+            None => None,
+        };
+        if let Some(condition) = &condition {
+            let mut used: Vec<usize> = collect_columns(condition).iter().map(|c| c.index()).collect();
+            used.sort_unstable();
+            used.iter().for_each(|i| add(&mut show, *i));
+        }
+        let mut keys = Vec::with_capacity(query.order.len());
+        for key in query.order {
+            let column = index(&key.column)?;
+            let field = table.schema.field(column);
+            if !KeyEncoder::is_sortable(field.data_type()) {
+                return Err(EngineError::InvalidRequest(Complaint::new(format!(
+                    "rows cannot be ordered by \"{}\": its type is {}",
+                    field.name(),
+                    field.data_type()
+                ))));
+            }
+            add(&mut show, column);
+            let place = show.iter().position(|i| *i == column).unwrap_or_default();
+            keys.push(Key { column: place, descending: key.descending, nulls_first: key.nulls_first });
+        }
+        let shown =
+            Schema::new(show.iter().map(|i| Arc::clone(&table.schema.fields()[*i])).collect::<Vec<_>>());
+        let condition = match condition {
+            Some(expr) => Some(reassign_expr_columns(expr, &shown).map_err(EngineError::planning)?),
+            None => None,
+        };
+        let conjuncts: Vec<Expr> = filter.map(split_conjunction_owned).unwrap_or_default();
+        let pruning = table.pruning(&state, &conjuncts)?;
+        let output = (0..output.len()).collect();
+        let positions =
+            if table.order_is_secret { Positions::Hashed(query.tie_key) } else { Positions::Physical };
+        Ok(Self { engine, table, query, state, show, output, condition, pruning, keys, positions })
+    }
+
+    /// The rows of a batch for which the caller's condition is true.
+    fn matching(&self, batch: RecordBatch) -> Result<RecordBatch, EngineError> {
+        let Some(condition) = &self.condition else { return Ok(batch) };
+        keep(condition.as_ref(), batch)
+    }
+
+    /// The page's rows without the columns that only served to find them.
+    fn project(&self, rows: &RecordBatch) -> Result<RecordBatch, EngineError> {
+        rows.project(&self.output).map_err(|e| EngineError::Internal(Box::new(e)))
+    }
+
+    fn shown_schema(&self) -> Vec<arrow::datatypes::FieldRef> {
+        self.show.iter().map(|i| Arc::clone(&self.table.schema.fields()[*i])).collect()
+    }
+}
+
+fn keep(condition: &dyn PhysicalExpr, batch: RecordBatch) -> Result<RecordBatch, EngineError> {
+    let verdict = condition
+        .evaluate(&batch)
+        .and_then(|v| v.into_array(batch.num_rows()))
+        .map_err(EngineError::execution)?;
+    if verdict.data_type() == &DataType::Null {
+        return Ok(batch.slice(0, 0));
+    }
+    let verdict = as_boolean_array(&verdict).map_err(EngineError::execution)?;
+    let keep: BooleanArray =
+        if verdict.null_count() == 0 { verdict.clone() } else { prep_null_mask_filter(verdict) };
+    filter_record_batch(&batch, &keep).map_err(|e| EngineError::Internal(Box::new(e)))
+}
+
+fn add(show: &mut Vec<usize>, index: usize) {
+    if !show.contains(&index) {
+        show.push(index);
+    }
+}
+
+fn refuse_repeats(schema: &SchemaRef, columns: &[usize]) -> Result<(), EngineError> {
+    for (at, column) in columns.iter().enumerate() {
+        if columns[..at].contains(column) {
+            let name = schema.field(*column).name();
+            return Err(EngineError::InvalidRequest(Complaint::new(format!(
+                "column \"{name}\" is selected twice"
+            ))));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,248 @@
+//! Pages in an asked order: owns finding the first rows after a key over all files in parallel.
+//! Where the leading column's statistics order the files, the files are read best first and the
+//! reading stops when no later file can hold a row of the page.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use datafusion::common::ScalarValue;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use futures::StreamExt;
+use tokio::task::JoinSet;
+
+use super::size::{row_bytes, rows_within};
+use super::{Bound, Page, Position, keep};
+use crate::engine::error::{Complaint, EngineError};
+use crate::engine::keyset::{First, KeyEncoder};
+use crate::engine::scan::ScanFile;
+use crate::engine::scan::prune::bounds;
+use crate::engine::scan::{FILE, ROW};
+use crate::engine::secured::provider::spread;
+use crate::engine::secured::transform::{Positions, TIE};
+
+/// Files of the first step when they are read best first; each step doubles.
+const FIRST_STEP_FILES: usize = 4;
+
+/// Longest key that a cursor carries, in bytes.
+const KEY_BYTES_MAX: usize = 4096;
+
+/// One page in key order.
+pub(super) async fn read(bound: &Bound<'_>) -> Result<Page, EngineError> {
+    let schema = schema(bound);
+    let backward = bound.query.backward;
+    let encoder = Arc::new(encoder(bound, &schema, backward)?);
+    let after = match &bound.query.from {
+        None => None,
+        Some(Position::Key(key)) => Some(key.clone().into_boxed_slice()),
+        Some(Position::Row { .. }) => {
+            return Err(EngineError::Internal("a file position in key order".into()));
+        }
+    };
+    let want = bound.query.rows_max.saturating_add(1);
+    let mut best = First::new(Arc::clone(&encoder), Arc::clone(&schema), want, after.clone());
+    let all = (0..bound.table.snapshot.files().len()).collect();
+    let files = bound.table.candidates(bound.pruning.as_ref(), all)?;
+    let schedule = Schedule::new(bound, files)?;
+    let (mut next, mut step) = (0, schedule.first_step());
+    while next < schedule.files.len() && !schedule.is_done(next, &mut best)? {
+        let until = (next + step).min(schedule.files.len());
+        let files = &schedule.files[next..until];
+        for found in scan_first(bound, files, &encoder, &schema, want, after.as_deref()).await? {
+            best.push(found).map_err(internal)?;
+        }
+        next = until;
+        step = step.saturating_mul(2);
+    }
+    let rows = best.finish().map_err(internal)?;
+    page(bound, &schema, &rows)
+}
+
+/// Counts the matching rows of every file.
+pub(super) async fn count(bound: &Bound<'_>) -> Result<u64, EngineError> {
+    let all = (0..bound.table.snapshot.files().len()).collect();
+    let files = bound.table.candidates(bound.pruning.as_ref(), all)?;
+    let plan = plan(bound, &files, Positions::None).await?;
+    let mut tasks = JoinSet::new();
+    for partition in 0..plan.output_partitioning().partition_count() {
+        let mut stream = plan.execute(partition, bound.state.task_ctx()).map_err(EngineError::execution)?;
+        let condition = bound.condition.clone();
+        tasks.spawn(async move {
+            let mut rows = 0_u64;
+            while let Some(batch) = stream.next().await {
+                let batch = batch.map_err(EngineError::execution)?;
+                let batch = match &condition {
+                    Some(condition) => keep(condition.as_ref(), batch)?,
+                    None => batch,
+                };
+                rows += batch.num_rows() as u64;
+            }
+            Ok::<u64, EngineError>(rows)
+        });
+    }
+    let mut total = 0;
+    while let Some(done) = tasks.join_next().await {
+        total += done.map_err(|e| EngineError::Internal(Box::new(e)))??;
+    }
+    Ok(total)
+}
+
+fn page(bound: &Bound<'_>, schema: &SchemaRef, found: &RecordBatch) -> Result<Page, EngineError> {
+    let wanted = found.num_rows().min(bound.query.rows_max);
+    let sizes = row_bytes(&found.slice(0, wanted));
+    let fit = rows_within(sizes.into_iter(), bound.query.bytes_max).min(wanted);
+    let more = found.num_rows() > fit;
+    let rows = if bound.query.backward { reverse(&found.slice(0, fit))? } else { found.slice(0, fit) };
+    let (more_before, more_after) =
+        if bound.query.backward { (more, true) } else { (bound.query.from.is_some(), more) };
+    let last = rows.num_rows().checked_sub(1);
+    let (mut before, mut after) = (None, None);
+    if let Some(last) = last {
+        if more_before {
+            before = Some(key_at(&encoder(bound, schema, true)?, &rows, 0)?);
+        }
+        if more_after {
+            after = Some(key_at(&encoder(bound, schema, false)?, &rows, last)?);
+        }
+    }
+    Ok(Page { rows: bound.project(&rows)?, before, after, more_before, more_after })
+}
+
+fn key_at(encoder: &KeyEncoder, rows: &RecordBatch, at: usize) -> Result<Position, EngineError> {
+    let keys = encoder.encode(&rows.slice(at, 1)).map_err(internal)?;
+    let key = keys.into_iter().next().unwrap_or_default().into_vec();
+    if key.len() > KEY_BYTES_MAX {
+        return Err(EngineError::InvalidRequest(
+            Complaint::new(format!("a value to order by is longer than {KEY_BYTES_MAX} bytes"))
+                .with_hint(Some("order by shorter columns".to_owned())),
+        ));
+    }
+    Ok(Position::Key(key))
+}
+
+fn reverse(rows: &RecordBatch) -> Result<RecordBatch, EngineError> {
+    let order = arrow::array::UInt64Array::from_iter_values((0..rows.num_rows() as u64).rev());
+    arrow::compute::take_record_batch(rows, &order).map_err(internal)
+}
+
+fn schema(bound: &Bound<'_>) -> SchemaRef {
+    let mut fields = bound.shown_schema();
+    if matches!(bound.positions, Positions::Hashed(_)) {
+        fields.push(Arc::new(Field::new(TIE, DataType::FixedSizeBinary(16), false)));
+    }
+    fields.push(Arc::new(Field::new(FILE, DataType::UInt32, false)));
+    fields.push(Arc::new(Field::new(ROW, DataType::Int64, false)));
+    Arc::new(Schema::new(fields))
+}
+
+fn encoder(bound: &Bound<'_>, schema: &SchemaRef, reversed: bool) -> Result<KeyEncoder, EngineError> {
+    KeyEncoder::new(schema, bound.keys.clone(), reversed).map_err(internal)
+}
+
+async fn plan(
+    bound: &Bound<'_>,
+    files: &[usize],
+    positions: Positions,
+) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
+    let groups: Vec<Vec<ScanFile>> = spread(files, bound.engine.config.partitions);
+    bound
+        .table
+        .secured_scan(bound.engine, &bound.state, &bound.show, &groups, positions, bound.pruning.as_ref())
+        .await
+}
+
+/// The first wanted rows of each partition of `files`.
+async fn scan_first(
+    bound: &Bound<'_>,
+    files: &[usize],
+    encoder: &Arc<KeyEncoder>,
+    schema: &SchemaRef,
+    want: usize,
+    after: Option<&[u8]>,
+) -> Result<Vec<RecordBatch>, EngineError> {
+    let plan = plan(bound, files, bound.positions).await?;
+    let mut tasks = JoinSet::new();
+    for partition in 0..plan.output_partitioning().partition_count() {
+        let mut stream = plan.execute(partition, bound.state.task_ctx()).map_err(EngineError::execution)?;
+        let condition = bound.condition.clone();
+        let mut first = First::new(Arc::clone(encoder), Arc::clone(schema), want, after.map(Into::into));
+        tasks.spawn(async move {
+            while let Some(batch) = stream.next().await {
+                let batch = batch.map_err(EngineError::execution)?;
+                let batch = match &condition {
+                    Some(condition) => keep(condition.as_ref(), batch)?,
+                    None => batch,
+                };
+                first.push(batch).map_err(internal)?;
+            }
+            first.finish().map_err(internal)
+        });
+    }
+    let mut found = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        found.push(done.map_err(|e| EngineError::Internal(Box::new(e)))??);
+    }
+    Ok(found)
+}
+
+/// The order in which files are read, and what each of them can hold at best.
+struct Schedule {
+    files: Vec<usize>,
+    /// The best leading value of each file, when files are in that order.
+    best: Option<Vec<ScalarValue>>,
+    column: usize,
+    descending: bool,
+}
+
+impl Schedule {
+    fn new(bound: &Bound<'_>, files: Vec<usize>) -> Result<Self, EngineError> {
+        let plain = |files| Self { files, best: None, column: 0, descending: false };
+        let Some(key) = bound.keys.first() else { return Ok(plain(files)) };
+        let descending = key.descending != bound.query.backward;
+        // Nulls would have to be known absent to come first; read everything then.
+        let nulls_lead = key.nulls_first != bound.query.backward;
+        let column = &bound.table.columns[bound.show[key.column]];
+        if nulls_lead || !bound.table.is_clear(&column.name) {
+            return Ok(plain(files));
+        }
+        let bounds = bounds(&bound.table.snapshot, column.raw, &files).map_err(EngineError::planning)?;
+        let values = if descending { &bounds.max } else { &bounds.min };
+        let mut known = Vec::with_capacity(files.len());
+        for (at, file) in files.iter().enumerate() {
+            let value = ScalarValue::try_from_array(values, at).map_err(EngineError::planning)?;
+            if value.is_null() {
+                return Ok(plain(files));
+            }
+            known.push((value, *file));
+        }
+        known.sort_by(|(a, f), (b, g)| {
+            let order = a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal);
+            (if descending { order.reverse() } else { order }).then(f.cmp(g))
+        });
+        let (best, files) = known.into_iter().unzip();
+        Ok(Self { files, best: Some(best), column: key.column, descending })
+    }
+
+    fn first_step(&self) -> usize {
+        if self.best.is_some() { FIRST_STEP_FILES } else { usize::MAX }
+    }
+
+    /// No file from `next` on can hold a row that belongs before the rows found.
+    fn is_done(&self, next: usize, found: &mut First) -> Result<bool, EngineError> {
+        let Some(best) = &self.best else { return Ok(false) };
+        let Some((rows, row)) = found.last_row().map_err(internal)? else { return Ok(false) };
+        let values = rows.column(self.column);
+        if values.is_null(row) {
+            return Ok(false);
+        }
+        let worst = ScalarValue::try_from_array(values, row).map_err(EngineError::planning)?;
+        let order = best[next].partial_cmp(&worst);
+        Ok(order
+            == Some(if self.descending { std::cmp::Ordering::Less } else { std::cmp::Ordering::Greater }))
+    }
+}
+
+fn internal(error: ArrowError) -> EngineError {
+    EngineError::Internal(Box::new(error))
+}

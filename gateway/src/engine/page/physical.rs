@@ -1,0 +1,225 @@
+//! Pages in file order: owns seeking to a position and reading files from there, forwards or
+//! backwards, no further than the page needs.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, Int64Array, RecordBatch, UInt32Array};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::StreamExt;
+
+use super::size::{row_bytes, rows_within};
+use super::{Bound, Page, Position};
+use crate::engine::error::{Complaint, EngineError};
+use crate::engine::scan::prune::num_records;
+use crate::engine::scan::{FILE, ROW, ScanFile};
+
+/// Most files that are opened for one step.
+const FILES_PER_STEP_MAX: usize = 64;
+
+/// The first rows after the position.
+pub(super) async fn forward(bound: &Bound<'_>) -> Result<Page, EngineError> {
+    let start = start(bound)?;
+    let first = start.map_or(0, |(file, _)| file as usize);
+    let ordinals = (first..bound.table.snapshot.files().len()).collect();
+    let files = bound.table.candidates(bound.pruning.as_ref(), ordinals)?;
+    let want = bound.query.rows_max.saturating_add(1);
+    let mut found = Found::new(bound);
+    let (mut next, mut step) = (0, 1);
+    while next < files.len() && !found.is_enough(want) {
+        let until = (next + step).min(files.len());
+        let group = files[next..until]
+            .iter()
+            .map(|ordinal| match start {
+                Some((file, row)) if file as usize == *ordinal => {
+                    ScanFile { ordinal: *ordinal, from_row: row.unsigned_abs() + 1, to_row: None }
+                }
+                _ => ScanFile::whole(*ordinal),
+            })
+            .collect();
+        read_into(bound, group, start.map(Edge::After), want, &mut found).await?;
+        next = until;
+        step = (step * 2).min(FILES_PER_STEP_MAX);
+    }
+    let rows = found.concat()?;
+    let wanted = rows.num_rows().min(bound.query.rows_max);
+    let sizes = row_bytes(&rows.slice(0, wanted));
+    let fit = rows_within(sizes.into_iter(), bound.query.bytes_max).min(wanted);
+    let more_after = rows.num_rows() > fit;
+    page(bound, &rows.slice(0, fit), start.is_some(), more_after)
+}
+
+/// The last rows before the position.
+pub(super) async fn backward(bound: &Bound<'_>) -> Result<Page, EngineError> {
+    let Some((file, row)) = start(bound)? else {
+        return Err(EngineError::InvalidRequest(Complaint::new("there is nothing before the first row")));
+    };
+    let ordinals = (0..=file as usize).collect();
+    let files = bound.table.candidates(bound.pruning.as_ref(), ordinals)?;
+    let want = bound.query.rows_max.saturating_add(1);
+    // Found from the position towards the start, a window at a time; each window in file order.
+    let mut windows: Vec<RecordBatch> = Vec::new();
+    let (mut held, mut window_rows) = (0, (want as u64).saturating_mul(2));
+    for ordinal in files.into_iter().rev() {
+        let data_file = &bound.table.snapshot.files()[ordinal];
+        let end = if ordinal == file as usize { Some(row.unsigned_abs()) } else { num_records(data_file) };
+        let mut to_row = end;
+        loop {
+            let from_row = to_row.map_or(0, |to| to.saturating_sub(window_rows));
+            let mut found = Found::new(bound);
+            let edge = Edge::Window { file: ordinal, from: from_row, to: to_row };
+            let scan = ScanFile { ordinal, from_row, to_row };
+            read_into(bound, vec![scan], Some(edge), usize::MAX, &mut found).await?;
+            held += found.rows;
+            windows.push(found.concat()?);
+            if from_row == 0 || held >= want {
+                break;
+            }
+            to_row = Some(from_row);
+            window_rows = window_rows.saturating_mul(2);
+        }
+        if held >= want {
+            break;
+        }
+    }
+    windows.reverse();
+    let rows = Found { schema: Found::new(bound).schema, batches: windows, rows: held }.concat()?;
+    let wanted = rows.num_rows().min(bound.query.rows_max);
+    let nearest = rows.slice(rows.num_rows() - wanted, wanted);
+    let fit = rows_within(row_bytes(&nearest).into_iter().rev(), bound.query.bytes_max).min(wanted);
+    let more_before = rows.num_rows() > fit;
+    page(bound, &nearest.slice(wanted - fit, fit), more_before, true)
+}
+
+fn page(
+    bound: &Bound<'_>,
+    rows: &RecordBatch,
+    more_before: bool,
+    more_after: bool,
+) -> Result<Page, EngineError> {
+    let last = rows.num_rows().checked_sub(1);
+    Ok(Page {
+        before: last.and_then(|_| position(rows, 0)),
+        after: last.and_then(|last| position(rows, last)),
+        rows: bound.project(rows)?,
+        more_before,
+        more_after,
+    })
+}
+
+fn position(rows: &RecordBatch, at: usize) -> Option<Position> {
+    let (files, numbers) = places(rows)?;
+    Some(Position::Row { file: files.value(at), row: numbers.value(at) })
+}
+
+fn places(rows: &RecordBatch) -> Option<(&UInt32Array, &Int64Array)> {
+    let files = rows.column_by_name(FILE)?.as_any().downcast_ref()?;
+    let numbers = rows.column_by_name(ROW)?.as_any().downcast_ref()?;
+    Some((files, numbers))
+}
+
+fn start(bound: &Bound<'_>) -> Result<Option<(u32, i64)>, EngineError> {
+    match &bound.query.from {
+        None => Ok(None),
+        Some(Position::Row { file, row }) => Ok(Some((*file, *row))),
+        Some(Position::Key(_)) => Err(EngineError::Internal("a key position in file order".into())),
+    }
+}
+
+/// Rows to leave out although their file is read: exact whatever the reader could skip.
+#[derive(Clone, Copy)]
+enum Edge {
+    After((u32, i64)),
+    Window { file: usize, from: u64, to: Option<u64> },
+}
+
+impl Edge {
+    fn admits(self, file: u32, row: i64) -> bool {
+        match self {
+            Self::After(start) => (file, row) > start,
+            Self::Window { file: only, from, to } => {
+                let row = row.unsigned_abs();
+                file as usize == only && row >= from && to.is_none_or(|to| row < to)
+            }
+        }
+    }
+}
+
+struct Found {
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+    rows: usize,
+}
+
+impl Found {
+    fn new(bound: &Bound<'_>) -> Self {
+        let mut fields = bound.shown_schema();
+        fields.push(Arc::new(Field::new(FILE, DataType::UInt32, false)));
+        fields.push(Arc::new(Field::new(ROW, DataType::Int64, false)));
+        Self { schema: Arc::new(Schema::new(fields)), batches: Vec::new(), rows: 0 }
+    }
+
+    fn is_enough(&self, want: usize) -> bool {
+        self.rows >= want
+    }
+
+    fn concat(&self) -> Result<RecordBatch, EngineError> {
+        concat_batches(&self.schema, &self.batches).map_err(|e| EngineError::Internal(Box::new(e)))
+    }
+}
+
+async fn read_into(
+    bound: &Bound<'_>,
+    group: Vec<ScanFile>,
+    edge: Option<Edge>,
+    want: usize,
+    found: &mut Found,
+) -> Result<(), EngineError> {
+    let plan: Arc<dyn ExecutionPlan> = bound
+        .table
+        .secured_scan(
+            bound.engine,
+            &bound.state,
+            &bound.show,
+            &[group],
+            bound.positions,
+            bound.pruning.as_ref(),
+        )
+        .await?;
+    let mut stream = execute_stream(plan, bound.state.task_ctx()).map_err(EngineError::execution)?;
+    let mut bytes = 0_usize;
+    while let Some(batch) = stream.next().await {
+        let batch = within_edge(batch.map_err(EngineError::execution)?, edge)?;
+        let batch = bound.matching(batch)?;
+        if batch.num_rows() == 0 {
+            continue;
+        }
+        bytes = bytes.saturating_add(row_bytes(&batch).iter().sum());
+        found.rows += batch.num_rows();
+        found.batches.push(batch);
+        let page_is_full = want != usize::MAX && bytes > bound.query.bytes_max && found.rows > 1;
+        if found.is_enough(want) || page_is_full {
+            found.rows = if page_is_full { found.rows.max(want) } else { found.rows };
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn within_edge(batch: RecordBatch, edge: Option<Edge>) -> Result<RecordBatch, EngineError> {
+    let Some(edge) = edge else { return Ok(batch) };
+    let Some((files, numbers)) = places(&batch) else {
+        return Err(EngineError::Internal("a page lacks its positions".into()));
+    };
+    let keep: arrow::array::BooleanArray = files
+        .values()
+        .iter()
+        .zip(numbers.values())
+        .map(|(file, row)| Some(edge.admits(*file, *row)))
+        .collect();
+    if keep.true_count() == keep.len() {
+        return Ok(batch);
+    }
+    arrow::compute::filter_record_batch(&batch, &keep).map_err(|e| EngineError::Internal(Box::new(e)))
+}

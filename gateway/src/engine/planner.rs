@@ -1,0 +1,113 @@
+//! Statements that do not page: owns running a logical plan to a complete, bounded result. The
+//! plans themselves are made in `aggregate` and `sql`.
+
+mod aggregate;
+mod expand;
+pub mod sql;
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::physical_plan::execute_stream;
+use futures::StreamExt;
+
+use super::error::EngineError;
+use super::session::Engine;
+
+pub use aggregate::aggregate;
+
+/// A complete result.
+#[derive(Debug)]
+pub struct Rows {
+    /// Columns of the result.
+    pub schema: SchemaRef,
+    /// The rows.
+    pub batches: Vec<RecordBatch>,
+}
+
+/// Optimizes and runs `plan` to its end.
+async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Result<Rows, EngineError> {
+    let physical = state.create_physical_plan(plan).await.map_err(EngineError::planning)?;
+    let schema = physical.schema();
+    let mut stream = execute_stream(physical, state.task_ctx()).map_err(EngineError::execution)?;
+    let (mut batches, mut rows, mut bytes) = (Vec::new(), 0_usize, 0_usize);
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(EngineError::execution)?;
+        rows += batch.num_rows();
+        bytes = bytes.saturating_add(sliced_bytes(&batch));
+        if rows > engine.config.result_rows_max {
+            return Err(EngineError::ResultTooLarge(format!(
+                "the result has more than {} rows",
+                engine.config.result_rows_max
+            )));
+        }
+        if bytes > engine.config.result_bytes_max {
+            return Err(EngineError::ResultTooLarge(format!(
+                "the result is larger than {} bytes",
+                engine.config.result_bytes_max
+            )));
+        }
+        if batch.num_rows() > 0 {
+            batches.push(batch);
+        }
+    }
+    Ok(Rows { schema, batches })
+}
+
+/// Bytes of the rows themselves: a slice does not answer for the buffers that it shares.
+fn sliced_bytes(batch: &RecordBatch) -> usize {
+    use arrow::array::Array;
+    batch
+        .columns()
+        .iter()
+        .map(|column| {
+            column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
+        })
+        .sum()
+}
+
+/// How many ways to split a plan: one where the answer would depend on which partition comes
+/// first (float sums, `LIMIT` without a full order), so that the same question at the same
+/// version is the same answer.
+fn partitions(engine: &Engine, plan: &LogicalPlan) -> Result<usize, EngineError> {
+    let mut one = false;
+    plan.apply_with_subqueries(|node| {
+        one |= match node {
+            LogicalPlan::Limit(_) => true,
+            LogicalPlan::Sort(sort) => sort.fetch.is_some(),
+            LogicalPlan::Window(_) => true,
+            LogicalPlan::Aggregate(aggregate) => {
+                aggregate.aggr_expr.iter().any(|e| depends_on_order(e, node))
+            }
+            _ => false,
+        };
+        Ok(if one { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })
+    .map_err(EngineError::planning)?;
+    Ok(if one { 1 } else { engine.config.partitions })
+}
+
+fn depends_on_order(expr: &Expr, node: &LogicalPlan) -> bool {
+    let inputs = node.inputs();
+    let Some(schema) = inputs.first().map(|input| Arc::clone(input.schema())) else { return true };
+    let mut depends = false;
+    let walked = expr.apply(|e| {
+        if let Expr::AggregateFunction(f) = e {
+            let exact = ["count", "min", "max", "bool_and", "bool_or", "bit_and", "bit_or", "bit_xor"];
+            let additive = ["sum", "avg"];
+            depends |= if exact.contains(&f.func.name()) {
+                false
+            } else if additive.contains(&f.func.name()) {
+                f.params.args.iter().any(|a| a.get_type(schema.as_ref()).map_or(true, |t| t.is_floating()))
+            } else {
+                true
+            };
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    depends || walked.is_err()
+}

@@ -1,0 +1,173 @@
+//! SQL over the caller's tables: owns the check that a text is one read-only `SELECT` built from
+//! plain parts, the names that it uses, and its plan over secured tables only.
+
+mod allowed;
+mod spelling;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::common::metadata::ScalarAndMetadata;
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::execution::SessionState;
+use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::Statement as DfStatement;
+use datafusion::sql::sqlparser::ast::{Query, Statement};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use serde_json::Value;
+
+use super::{Rows, expand, partitions, run};
+use crate::engine::error::{Complaint, EngineError, TextPosition};
+use crate::engine::expression::{Budget, measure, parse_error};
+use crate::engine::secured::SecuredTable;
+use crate::engine::secured::provider::SecuredProvider;
+use crate::engine::session::Engine;
+
+/// A parsed and checked query whose tables are not known yet.
+#[derive(Debug, Clone)]
+pub struct ParsedSql {
+    query: Box<Query>,
+    tables: Vec<TableName>,
+}
+
+/// A table named by a query.
+#[derive(Debug, Clone)]
+pub struct TableName {
+    /// As written.
+    pub name: String,
+    /// A common table expression has this name somewhere in the query.
+    pub may_be_local: bool,
+    /// Where it stands.
+    pub position: TextPosition,
+}
+
+impl ParsedSql {
+    /// Parses `text`.
+    ///
+    /// # Errors
+    /// Anything but one read-only `SELECT` of plain parts, or one over the size limits.
+    pub fn parse(engine: &Engine, text: &str) -> Result<Self, EngineError> {
+        let budget = Budget::of(&engine.config);
+        let tokens = measure(text, budget)?;
+        let mut statements = Parser::new(&GenericDialect {})
+            .with_recursion_limit(budget.parser_recursion())
+            .with_tokens_with_locations(tokens)
+            .parse_statements()
+            .map_err(|e| parse_error(&e.to_string()))?;
+        let one = if statements.len() == 1 { statements.pop() } else { None };
+        let Some(Statement::Query(query)) = one else {
+            return Err(EngineError::Unsupported(
+                Complaint::new("the text is not one SELECT statement")
+                    .with_hint(Some("send one read-only SELECT, without others beside it".to_owned())),
+            ));
+        };
+        allowed::check(&query)?;
+        expand::check(&query)?;
+        let tables = allowed::tables(&query)?;
+        Ok(Self { query, tables })
+    }
+
+    /// The tables that it names, each once.
+    pub fn tables(&self) -> &[TableName] {
+        &self.tables
+    }
+}
+
+/// Runs a parsed query over `tables`, by the names that the query uses for them.
+///
+/// # Errors
+/// What does not plan or run over these tables, or a result over the limits.
+pub async fn sql(
+    engine: &Arc<Engine>,
+    parsed: ParsedSql,
+    tables: &BTreeMap<String, Arc<SecuredTable>>,
+    params: &[Value],
+) -> Result<Rows, EngineError> {
+    let mut query = parsed.query;
+    let spelling = spelling::Spelling::of(&query, tables, engine.function_names());
+    spelling.correct(&mut query)?;
+    let first = session(engine, tables, engine.config.partitions)?;
+    let statement = DfStatement::Statement(Box::new(Statement::Query(query.clone())));
+    let plan = first
+        .statement_to_plan(statement)
+        .await
+        .map_err(|e| spelling.explain(EngineError::planning(e), &query))?;
+    SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false)
+        .verify_plan(&plan)
+        .map_err(|_| EngineError::Unsupported(Complaint::new("only SELECT is allowed")))?;
+    let plan = bind(plan, params)?;
+    refuse_repeated_columns(&plan)?;
+    let state = session(engine, tables, partitions(engine, &plan)?)?;
+    run(engine, &state, &plan).await
+}
+
+fn session(
+    engine: &Arc<Engine>,
+    tables: &BTreeMap<String, Arc<SecuredTable>>,
+    partitions: usize,
+) -> Result<SessionState, EngineError> {
+    let state = engine.session(partitions);
+    let schema = state
+        .catalog_list()
+        .catalog("lake")
+        .and_then(|catalog| catalog.schema("gold"))
+        .ok_or_else(|| EngineError::Internal("the session has no schema".into()))?;
+    for (name, table) in tables {
+        let provider = SecuredProvider::new(Arc::clone(engine), Arc::clone(table));
+        schema.register_table(name.clone(), Arc::new(provider)).map_err(EngineError::planning)?;
+    }
+    Ok(state)
+}
+
+fn bind(plan: LogicalPlan, params: &[Value]) -> Result<LogicalPlan, EngineError> {
+    let named = plan.get_parameter_names().map_err(EngineError::planning)?;
+    if let Some(missing) = named.iter().find(|name| {
+        let number = name.trim_start_matches('$').parse::<usize>();
+        !number.is_ok_and(|n| n >= 1 && n <= params.len())
+    }) {
+        return Err(EngineError::InvalidRequest(Complaint::new(format!(
+            "parameter \"{missing}\" has no value"
+        ))));
+    }
+    if named.is_empty() {
+        return Ok(plan);
+    }
+    let values =
+        params.iter().map(|v| parameter(v).map(ScalarAndMetadata::from)).collect::<Result<Vec<_>, _>>()?;
+    plan.with_param_values(ParamValues::List(values)).map_err(EngineError::planning)
+}
+
+fn parameter(value: &Value) -> Result<ScalarValue, EngineError> {
+    match value {
+        Value::Null => Ok(ScalarValue::Null),
+        Value::Bool(b) => Ok(ScalarValue::Boolean(Some(*b))),
+        Value::Number(n) => Ok(match (n.as_i64(), n.as_u64()) {
+            (Some(i), _) => ScalarValue::Int64(Some(i)),
+            (None, Some(u)) => ScalarValue::UInt64(Some(u)),
+            (None, None) => ScalarValue::Float64(n.as_f64()),
+        }),
+        Value::String(s) => Ok(ScalarValue::Utf8(Some(s.clone()))),
+        Value::Array(_) | Value::Object(_) => {
+            Err(EngineError::InvalidRequest(Complaint::new("a parameter must be a JSON scalar")))
+        }
+    }
+}
+
+/// A row is answered as an object: two columns of one name would hide each other.
+fn refuse_repeated_columns(plan: &LogicalPlan) -> Result<(), EngineError> {
+    let fields = plan.schema().fields();
+    for (at, field) in fields.iter().enumerate() {
+        if fields.iter().take(at).any(|other| other.name() == field.name()) {
+            return Err(EngineError::InvalidExpression(
+                Complaint::new(format!("two result columns are named \"{}\"", field.name()))
+                    .with_hint(Some("give one an alias with AS".to_owned())),
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Which SQL is let in: owns the walk that refuses everything but plain reads. What the planner
+//! does not know yet is refused here too, so that a later version of it opens nothing.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, ObjectName, Query, Select, SetExpr, TableFactor, Visit, Visitor,
+};
+
+use super::TableName;
+use crate::engine::error::{Complaint, EngineError};
+use crate::engine::expression::names::place;
+
+/// Refuses what is not a plain read.
+pub(super) fn check(query: &Query) -> Result<(), EngineError> {
+    match query.visit(&mut Guard::default()) {
+        ControlFlow::Break(what) => Err(EngineError::Unsupported(
+            Complaint::new(format!("{what} is not supported"))
+                .with_hint(Some("send one plain read-only SELECT".to_owned())),
+        )),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+/// The tables named in `query`, each once, in name order.
+pub(super) fn tables(query: &Query) -> Result<Vec<TableName>, EngineError> {
+    let mut collector = Collector::default();
+    match query.visit(&mut collector) {
+        ControlFlow::Break(name) => Err(EngineError::UnknownTable(name)),
+        ControlFlow::Continue(()) => {
+            let locals = collector.locals;
+            Ok(collector
+                .named
+                .into_values()
+                .map(|mut table| {
+                    table.may_be_local = locals.iter().any(|l| l.eq_ignore_ascii_case(&table.name));
+                    table
+                })
+                .collect())
+        }
+    }
+}
+
+#[derive(Default)]
+struct Guard {
+    queries: usize,
+    joins_text: bool,
+}
+
+/// Each level of nesting could double a text that the level below it joined.
+const DOUBLING: &str = "|| in a query with subqueries";
+
+impl Guard {
+    const fn doubles(&self) -> bool {
+        self.queries > 1 && self.joins_text
+    }
+}
+
+impl Visitor for Guard {
+    type Break = &'static str;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<&'static str> {
+        self.queries += 1;
+        let refused = [
+            (self.doubles(), DOUBLING),
+            (query.with.as_ref().is_some_and(|w| w.recursive), "WITH RECURSIVE"),
+            (!query.locks.is_empty(), "FOR UPDATE"),
+            (query.for_clause.is_some(), "a FOR clause"),
+            (query.settings.is_some(), "SETTINGS"),
+            (query.format_clause.is_some(), "FORMAT"),
+            (!query.pipe_operators.is_empty(), "a pipe operator"),
+            (is_write(&query.body), "writing"),
+        ];
+        first(&refused)
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<&'static str> {
+        self.joins_text |= matches!(expr, Expr::BinaryOp { op: BinaryOperator::StringConcat, .. });
+        first(&[(self.doubles(), DOUBLING)])
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<&'static str> {
+        let refused = [
+            (select.into.is_some(), "SELECT INTO"),
+            (select.top.is_some(), "TOP"),
+            (select.exclude.is_some(), "EXCLUDE"),
+            (!select.optimizer_hints.is_empty(), "an optimizer hint"),
+            (select.select_modifiers.is_some(), "a SELECT modifier"),
+            (!select.lateral_views.is_empty(), "LATERAL VIEW"),
+            (select.prewhere.is_some(), "PREWHERE"),
+            (!select.connect_by.is_empty(), "CONNECT BY"),
+            (!select.cluster_by.is_empty(), "CLUSTER BY"),
+            (!select.distribute_by.is_empty(), "DISTRIBUTE BY"),
+            (!select.sort_by.is_empty(), "SORT BY"),
+            (select.value_table_mode.is_some(), "AS VALUE"),
+        ];
+        first(&refused)
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<&'static str> {
+        match factor {
+            TableFactor::Table {
+                args,
+                with_hints,
+                version,
+                with_ordinality,
+                partitions,
+                json_path,
+                sample,
+                index_hints,
+                ..
+            } => first(&[
+                (args.is_some(), "a table function"),
+                (!with_hints.is_empty() || !index_hints.is_empty(), "a table hint"),
+                (version.is_some(), "a table version in SQL"),
+                (*with_ordinality, "WITH ORDINALITY"),
+                (!partitions.is_empty(), "PARTITION"),
+                (json_path.is_some(), "a path in a table name"),
+                (sample.is_some(), "TABLESAMPLE"),
+            ]),
+            TableFactor::Derived { sample, .. } => first(&[(sample.is_some(), "TABLESAMPLE")]),
+            TableFactor::NestedJoin { .. } => ControlFlow::Continue(()),
+            _ => ControlFlow::Break("a table function"),
+        }
+    }
+}
+
+fn is_write(body: &SetExpr) -> bool {
+    matches!(
+        body,
+        SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) | SetExpr::Table(_)
+    )
+}
+
+fn first(refused: &[(bool, &'static str)]) -> ControlFlow<&'static str> {
+    match refused.iter().find(|(found, _)| *found) {
+        Some((_, what)) => ControlFlow::Break(*what),
+        None => ControlFlow::Continue(()),
+    }
+}
+
+#[derive(Default)]
+struct Collector {
+    named: BTreeMap<String, TableName>,
+    locals: Vec<String>,
+}
+
+impl Visitor for Collector {
+    type Break = String;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<String> {
+        if let Some(with) = &query.with {
+            self.locals.extend(with.cte_tables.iter().map(|cte| cte.alias.name.value.clone()));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<String> {
+        // A qualified name could only mean a schema that does not exist here.
+        let [part] = relation.0.as_slice() else { return ControlFlow::Break(relation.to_string()) };
+        let Some(ident) = part.as_ident() else { return ControlFlow::Break(relation.to_string()) };
+        self.named.entry(ident.value.clone()).or_insert_with(|| TableName {
+            name: ident.value.clone(),
+            may_be_local: false,
+            position: place(ident),
+        });
+        ControlFlow::Continue(())
+    }
+}

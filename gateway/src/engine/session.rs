@@ -1,0 +1,165 @@
+//! One DataFusion runtime for the process and one bare session a query: owns the memory pool,
+//! the spill area, the metadata cache, the engine's threads and the session settings. A session
+//! has the allow-listed functions and nothing else: no tables, no file formats, no variables.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
+use datafusion::logical_expr::registry::FunctionRegistry;
+use datafusion::prelude::SessionConfig;
+use sluice_catalog::snapshot::Snapshot;
+
+use super::error::EngineError;
+use super::functions;
+
+/// Stack of an engine thread. Planning and evaluation recurse over expressions; this holds the
+/// largest that the expression limits admit, in a debug build too.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
+
+/// Rows of a batch where nothing asks for fewer.
+const BATCH_ROWS: usize = 8192;
+
+/// What the engine may use.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Memory of all running queries together, in bytes.
+    pub memory_bytes_max: usize,
+    /// Disk for spilling, in bytes; 0 turns spilling off.
+    pub spill_bytes_max: u64,
+    /// Where spilled data goes; the system's temporary directory when absent.
+    pub spill_dir: Option<PathBuf>,
+    /// Partitions that one heavy query is split into.
+    pub partitions: usize,
+    /// Threads that plan and run queries.
+    pub threads: usize,
+    /// Most nodes of one expression or statement.
+    pub expression_nodes_max: usize,
+    /// Deepest nesting of one expression or statement.
+    pub expression_depth_max: usize,
+    /// Most rows of an answer that does not page.
+    pub result_rows_max: usize,
+    /// Most bytes of an answer that does not page.
+    pub result_bytes_max: usize,
+}
+
+/// The process-wide engine.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) config: EngineConfig,
+    runtime_env: Arc<RuntimeEnv>,
+    threads: Option<tokio::runtime::Runtime>,
+    function_names: Vec<String>,
+}
+
+impl Engine {
+    /// Builds the pool, the spill area and the threads.
+    ///
+    /// # Errors
+    /// When the spill directory cannot be used or threads cannot be started.
+    pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
+        let pool =
+            TrackConsumersPool::new(FairSpillPool::new(config.memory_bytes_max), std::num::NonZeroUsize::MIN);
+        let mode = match (&config.spill_dir, config.spill_bytes_max) {
+            (_, 0) => DiskManagerMode::Disabled,
+            (Some(dir), _) => DiskManagerMode::Directories(vec![dir.clone()]),
+            (None, _) => DiskManagerMode::OsTmpDirectory,
+        };
+        let disk = DiskManagerBuilder::default()
+            .with_mode(mode)
+            .with_max_temp_directory_size(config.spill_bytes_max);
+        let runtime_env = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(pool))
+            .with_disk_manager_builder(disk)
+            .build_arc()
+            .map_err(|e| EngineError::Internal(Box::new(e)))?;
+        let threads = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(config.threads)
+            .thread_name("sluice-engine")
+            .thread_stack_size(STACK_BYTES)
+            .enable_all()
+            .build()
+            .map_err(|e| EngineError::Internal(Box::new(e)))?;
+        Ok(Self { config, runtime_env, threads: Some(threads), function_names: functions::names() })
+    }
+
+    /// The engine's own threads: planning, scanning and encoding run there, never on the
+    /// threads that serve connections.
+    ///
+    /// # Panics
+    /// Never: the runtime is only taken out in `Drop`.
+    pub fn threads(&self) -> tokio::runtime::Handle {
+        match &self.threads {
+            Some(runtime) => runtime.handle().clone(),
+            None => tokio::runtime::Handle::current(),
+        }
+    }
+
+    pub(super) fn function_names(&self) -> &[String] {
+        &self.function_names
+    }
+
+    /// Makes the snapshot's store known under its own URL, one a table, and returns that URL.
+    pub(super) fn store_url(&self, snapshot: &Snapshot) -> Result<ObjectStoreUrl, EngineError> {
+        let url = ObjectStoreUrl::parse(snapshot.store_url().as_str())
+            .map_err(|e| EngineError::Internal(Box::new(e)))?;
+        self.runtime_env.register_object_store(url.as_ref(), Arc::clone(snapshot.store()));
+        Ok(url)
+    }
+
+    /// A session for policy expressions: trusted text, so that `concat` exists there.
+    pub(super) fn policy_session(&self) -> SessionState {
+        let mut state = self.session(1);
+        for function in functions::policy_only() {
+            let _ = state.register_udf(function);
+        }
+        state
+    }
+
+    /// A session without tables. `partitions` is how many ways operators split their input.
+    pub(super) fn session(&self, partitions: usize) -> SessionState {
+        self.session_with_batches(partitions, BATCH_ROWS)
+    }
+
+    /// The same with batches of at most `batch_rows` rows.
+    pub(super) fn session_with_batches(&self, partitions: usize, batch_rows: usize) -> SessionState {
+        let mut config = SessionConfig::new()
+            .with_batch_size(batch_rows)
+            .with_target_partitions(partitions)
+            .with_create_default_catalog_and_schema(true)
+            .with_information_schema(false);
+        let options = config.options_mut();
+        options.catalog.default_catalog = "lake".to_owned();
+        options.catalog.default_schema = "gold".to_owned();
+        options.sql_parser.enable_ident_normalization = false;
+        options.sql_parser.parse_float_as_decimal = true;
+        options.sql_parser.map_string_types_to_utf8view = false;
+        options.execution.enable_recursive_ctes = false;
+        options.execution.collect_statistics = false;
+        options.execution.time_zone = Some("UTC".to_owned());
+        options.execution.parquet.coerce_int96 = Some("us".to_owned());
+        options.execution.parquet.schema_force_view_types = false;
+        options.execution.enable_file_stream_work_stealing = false;
+        SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(Arc::clone(&self.runtime_env))
+            .with_expr_planners(SessionStateDefaults::default_expr_planners())
+            .with_scalar_functions(functions::scalar())
+            .with_aggregate_functions(functions::aggregate())
+            .with_window_functions(functions::window())
+            .build()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // A runtime may not block on its own shutdown inside another one.
+        if let Some(runtime) = self.threads.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

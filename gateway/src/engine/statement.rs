@@ -1,0 +1,208 @@
+//! What a caller asks for, in the words of the engine: owns the statement types that every
+//! door builds. Does not parse filter text, resolve names, or know who is asking.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+
+/// One question over the caller's tables. Doors translate into this and nothing else.
+#[derive(Debug, Clone)]
+pub enum Statement {
+    /// A page of rows of one table.
+    Select(Select),
+    /// One bounded grouped result over one table.
+    Aggregate(Aggregate),
+    /// One row by primary key.
+    Lookup(Lookup),
+    /// One read-only `SELECT` over any of the caller's tables.
+    Sql(Sql),
+}
+
+/// A page of rows. Defaults: every visible column, no filter, file order, the configured page size.
+#[derive(Debug, Clone, Default)]
+pub struct Select {
+    /// Table name as the caller wrote it.
+    pub table: String,
+    /// Columns to return, in this order; `None` is every visible column.
+    pub columns: Option<Vec<String>>,
+    /// Rows to keep.
+    pub filter: Option<Filter>,
+    /// Sort keys, most significant first; empty is file order.
+    pub order: Vec<OrderKey>,
+    /// Rows a page; `None` is the configured default.
+    pub limit: Option<usize>,
+    /// Opaque position from an earlier page.
+    pub cursor: Option<String>,
+    /// Count every matching row as well.
+    pub count_exact: bool,
+}
+
+/// A boolean condition, as text or as a tree; both mean the same and are checked the same.
+#[derive(Debug, Clone, Serialize)]
+pub enum Filter {
+    /// A SQL boolean expression over the table's visible columns.
+    Text(String),
+    /// The structured form.
+    Tree(FilterNode),
+}
+
+/// A structured condition.
+#[derive(Debug, Clone, Serialize)]
+pub enum FilterNode {
+    /// Every part holds. Empty is true.
+    And(Vec<FilterNode>),
+    /// Some part holds. Empty is false.
+    Or(Vec<FilterNode>),
+    /// The part does not hold.
+    Not(Box<FilterNode>),
+    /// `column op value`.
+    Compare {
+        /// Column name, or a dotted path into a struct.
+        column: String,
+        /// Operator.
+        op: CompareOp,
+        /// Literal operand: scalar; an array for `In`, `NotIn` (any length) and `Between` (two);
+        /// ignored for `IsNull` and `IsNotNull`.
+        value: Value,
+    },
+}
+
+/// Operators of the structured filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum CompareOp {
+    /// `=`
+    Eq,
+    /// `<>`
+    Ne,
+    /// `<`
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+    /// `IN (...)`
+    In,
+    /// `NOT IN (...)`
+    NotIn,
+    /// `BETWEEN a AND b`
+    Between,
+    /// SQL `LIKE`
+    Like,
+    /// `IS NULL`
+    IsNull,
+    /// `IS NOT NULL`
+    IsNotNull,
+}
+
+/// One sort key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OrderKey {
+    /// Column name; in an aggregate, an output name.
+    pub column: String,
+    /// Largest first.
+    pub descending: bool,
+    /// Nulls (and then NaN) before values; by default they come last in either direction.
+    pub nulls_first: bool,
+}
+
+/// A grouped result. Not paged: more groups than the limit is an error, never a silent cut.
+#[derive(Debug, Clone, Default)]
+pub struct Aggregate {
+    /// Table name as the caller wrote it.
+    pub table: String,
+    /// Group keys, in output order.
+    pub group_by: Vec<GroupKey>,
+    /// Measures, in output order after the group keys.
+    pub measures: Vec<Measure>,
+    /// Rows to aggregate.
+    pub filter: Option<Filter>,
+    /// Condition over the output columns.
+    pub having: Option<Filter>,
+    /// Order over the output columns; ties and the empty order go by the group keys.
+    pub order: Vec<OrderKey>,
+    /// Rows to return; with `limit`, fewer rows than groups is what was asked for.
+    pub limit: Option<usize>,
+}
+
+/// One group key.
+#[derive(Debug, Clone)]
+pub enum GroupKey {
+    /// The column itself.
+    Column {
+        /// Column name.
+        column: String,
+        /// Output name; the column's own name when absent.
+        alias: Option<String>,
+    },
+    /// A date or timestamp cut to a unit.
+    DateTrunc {
+        /// `year`, `quarter`, `month`, `week`, `day`, `hour`, `minute` or `second`.
+        unit: String,
+        /// Column name.
+        column: String,
+        /// Output name.
+        alias: String,
+    },
+}
+
+/// One measure.
+#[derive(Debug, Clone)]
+pub struct Measure {
+    /// Function.
+    pub function: MeasureFunction,
+    /// Operand; `None` only for `Count`, which then counts rows.
+    pub column: Option<String>,
+    /// Output name.
+    pub alias: String,
+}
+
+/// Functions of a measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MeasureFunction {
+    /// Rows, or non-null values of the column.
+    Count,
+    /// Distinct non-null values.
+    CountDistinct,
+    /// Sum.
+    Sum,
+    /// Smallest.
+    Min,
+    /// Largest.
+    Max,
+    /// Mean.
+    Avg,
+}
+
+/// One row by primary key.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    /// Table name as the caller wrote it.
+    pub table: String,
+    /// Columns to return, in this order; `None` is every visible column.
+    pub columns: Option<Vec<String>>,
+    /// Key parts as text, in the order of the declared primary key.
+    pub key: Vec<String>,
+}
+
+/// A SQL query.
+#[derive(Debug, Clone)]
+pub struct Sql {
+    /// One `SELECT` statement.
+    pub text: String,
+    /// Values of `$1`, `$2`, ...: JSON scalars.
+    pub params: Vec<Value>,
+}
+
+/// Which version of the named tables a request reads. Anything but `Latest` needs the grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum VersionSelector {
+    /// The newest that the catalog holds.
+    #[default]
+    Latest,
+    /// Exactly this one. Over several tables, each at this number.
+    Version(u64),
+    /// The newest that was committed at or before this time.
+    AsOf(DateTime<Utc>),
+}
