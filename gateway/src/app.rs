@@ -1,0 +1,193 @@
+//! The running gateway: owns putting the layers together from the bottom up, the tasks that keep
+//! it current, and stopping it. Does not answer requests itself.
+
+pub mod assembly;
+mod listeners;
+mod policy_keeper;
+mod readiness;
+pub mod shutdown;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluice_catalog::catalog::Catalog;
+use sluice_policies::diagnostic::Diagnostic;
+use sluice_policies::table_policy::PolicySet;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{info, warn};
+
+use self::assembly::{Assembly, assemble};
+use self::listeners::Listener;
+use self::policy_keeper::{KeeperReport, PolicyKeeper};
+use crate::config::Config;
+use crate::protocol::auth::Authenticator;
+use crate::protocol::rest::{RestDoor, router};
+use crate::query::admission::Admission;
+use crate::query::{QueryParts, QueryService};
+use crate::telemetry::Metrics;
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration, or a file that it names, is not sound.
+    #[error("the configuration is not sound:\n{}", lines(.0))]
+    Problems(Vec<Diagnostic>),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}: {source}")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The certificate or its key cannot be used.
+    #[error("cannot use the TLS certificate: {0}")]
+    Tls(#[source] std::io::Error),
+    /// Metrics cannot be set up.
+    #[error("cannot set up metrics: {0}")]
+    Metrics(#[source] metrics_exporter_prometheus::BuildError),
+}
+
+fn lines(problems: &[Diagnostic]) -> String {
+    problems.iter().map(|one| format!("  {one}")).collect::<Vec<String>>().join("\n")
+}
+
+/// Starts gateways.
+#[derive(Debug)]
+pub struct App;
+
+/// A gateway that listens. Dropping it stops it at once; [`RunningApp::shutdown`] drains it.
+#[derive(Debug)]
+pub struct RunningApp {
+    /// The address of the REST door, with the port that was picked.
+    pub http_addr: SocketAddr,
+    /// What exists.
+    pub catalog: Arc<Catalog>,
+    /// The policies in force.
+    pub policies: watch::Receiver<Arc<PolicySet>>,
+    /// The pipeline.
+    pub service: QueryService,
+    /// The figures.
+    pub metrics: Metrics,
+    draining: watch::Sender<bool>,
+    drain_delay: Duration,
+    drain_timeout: Duration,
+    listener: Listener,
+    cancel: CancellationToken,
+    tasks: JoinSet<()>,
+    follower: AbortOnDropHandle<()>,
+}
+
+/// How often recorded durations are folded into their buckets.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+impl App {
+    /// Opens everything that the configuration names and listens.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing is left running.
+    pub async fn start(config: Config) -> Result<RunningApp, StartError> {
+        let Assembly { verifier, cursor_keys, mask_keys, catalog, engine, policies } =
+            assemble(&config).await.map_err(StartError::Problems)?;
+        let metrics = Metrics::new().map_err(StartError::Metrics)?;
+        let cancel = CancellationToken::new();
+        let mut tasks: JoinSet<()> = JoinSet::new();
+        let (policies_out, policies) = watch::channel(Arc::new(policies));
+        let (reports_out, reports) = watch::channel(KeeperReport::default());
+        let (draining, draining_seen) = watch::channel(false);
+
+        let service = QueryService::new(QueryParts {
+            engine: Arc::clone(&engine),
+            catalog: Arc::clone(&catalog),
+            policies: policies.clone(),
+            admission: Admission::new(&config.limits, &metrics),
+            limits: config.limits.clone(),
+            cursors: config.cursors.clone(),
+            cursor_keys,
+        });
+        let keeper = PolicyKeeper {
+            files: config.policies.files.clone(),
+            interval: Duration::from_millis(config.policies.reload_interval_ms),
+            mask_keys,
+            catalog: Arc::clone(&catalog),
+            engine,
+            verifier: Arc::clone(&verifier),
+            metrics: metrics.clone(),
+            policies: policies_out,
+            reports: reports_out,
+        };
+        let first_report = readiness::report(false, &KeeperReport::default(), &catalog, &metrics);
+        let (readiness_out, readiness) = watch::channel(first_report);
+        let door = RestDoor {
+            service: service.clone(),
+            authenticator: Authenticator::new(verifier, policies.clone()),
+            readiness,
+            metrics: metrics.clone(),
+            limits: config.limits.clone(),
+            body_read_timeout: Duration::from_millis(config.server.body_read_timeout_ms),
+        };
+        let routes = router(Arc::new(door), &config.server.cors.allowed_origins);
+        let listener = Listener::open(&config.server, &config.limits, routes).await?;
+
+        let follower = AbortOnDropHandle::new(catalog.spawn_follower(cancel.clone()));
+        tasks.spawn(keeper.run(cancel.clone()));
+        let watched = readiness::Watched { draining: draining_seen, reports, catalog: Arc::clone(&catalog) };
+        tasks.spawn(readiness::keep(watched, metrics.clone(), readiness_out, cancel.clone()));
+        tasks.spawn(keep_metrics(metrics.clone(), cancel.clone()));
+        announce(&config, listener.addr());
+        Ok(RunningApp {
+            http_addr: listener.addr(),
+            catalog,
+            policies,
+            service,
+            metrics,
+            draining,
+            drain_delay: Duration::from_millis(config.server.drain_delay_ms),
+            drain_timeout: Duration::from_millis(config.server.drain_timeout_ms),
+            listener,
+            cancel,
+            tasks,
+            follower,
+        })
+    }
+}
+
+impl RunningApp {
+    /// Says so in `/readyz`, stops accepting, lets requests in flight finish until the drain
+    /// timeout, and stops.
+    pub async fn shutdown(self) {
+        let Self { draining, drain_delay, drain_timeout, listener, cancel, mut tasks, follower, .. } = self;
+        info!(drain_timeout_ms = drain_timeout.as_millis(), "draining");
+        draining.send_replace(true);
+        tokio::time::sleep(drain_delay).await;
+        listener.drain(drain_timeout).await;
+        cancel.cancel();
+        while tasks.join_next().await.is_some() {}
+        // A follower that panicked has nothing left to stop.
+        let _ = follower.await;
+        info!("stopped");
+    }
+}
+
+async fn keep_metrics(metrics: Metrics, cancel: CancellationToken) {
+    let mut ticks = tokio::time::interval(METRICS_UPKEEP);
+    while cancel.run_until_cancelled(ticks.tick()).await.is_some() {
+        metrics.upkeep();
+    }
+}
+
+fn announce(config: &Config, addr: SocketAddr) {
+    let tls = config.server.tls.is_some();
+    info!(%addr, tls, "listening");
+    if !tls && !addr.ip().is_loopback() {
+        warn!(
+            %addr,
+            "SERVING PLAIN TEXT ON AN ADDRESS THAT OTHER MACHINES CAN REACH: tokens and rows can be read \
+             on the way; set \"server.tls\", or terminate TLS in front and listen on loopback"
+        );
+    }
+}

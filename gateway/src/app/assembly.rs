@@ -1,0 +1,149 @@
+//! From a configuration to the parts of a gateway, opened and checked: owns the order, bottom up,
+//! and the collecting of every problem. Starts nothing; `check` and `policy explain` use it too.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use sluice_catalog::catalog::Catalog;
+use sluice_catalog::store::Stores;
+use sluice_policies::diagnostic::Diagnostic;
+use sluice_policies::keys::KeyRing;
+use sluice_policies::table_policy::{PolicySet, TableShape};
+use sluice_policies::token::TokenVerifier;
+use tracing::debug;
+
+use crate::config::Config;
+use crate::config::limits::LimitsConfig;
+use crate::engine::authorized::shape;
+use crate::engine::secured::check;
+use crate::engine::session::{Engine, EngineConfig};
+
+/// The parts, opened.
+#[derive(Debug)]
+pub struct Assembly {
+    /// Verifies tokens.
+    pub verifier: Arc<TokenVerifier>,
+    /// Seals cursors.
+    pub cursor_keys: Arc<KeyRing>,
+    /// Keys of hash masks.
+    pub mask_keys: Arc<KeyRing>,
+    /// What exists.
+    pub catalog: Arc<Catalog>,
+    /// The engine.
+    pub engine: Arc<Engine>,
+    /// Who may see what.
+    pub policies: PolicySet,
+}
+
+/// Opens every part. A table that cannot be read is not a problem here: the rest serves.
+///
+/// # Errors
+/// Every problem that can be found, in order of place.
+pub async fn assemble(config: &Config) -> Result<Assembly, Vec<Diagnostic>> {
+    let mut problems: Vec<Diagnostic> = Vec::new();
+    for problem in config.problems() {
+        problems.push(config.field_problem(&problem.path, &problem.message));
+    }
+    debug!("opening keys");
+    let cursor_keys = keep(key_ring(config, "cursor", config.keys.cursor.as_deref()), &mut problems);
+    let mask_keys = keep(key_ring(config, "mask", config.keys.mask.as_deref()), &mut problems);
+    let verifier = keep(TokenVerifier::load(&config.tokens, &config.base_dir), &mut problems);
+    debug!("starting the engine");
+    let engine = keep(start_engine(config), &mut problems);
+    debug!("opening the catalog");
+    let catalog = keep(open_catalog(config).await, &mut problems);
+    if let (Some(mask_keys), Some(engine), Some(catalog)) = (mask_keys, engine, catalog) {
+        debug!("loading policies");
+        let loaded = load_policies(config.policies.files.clone(), &mask_keys, &catalog, &engine).await;
+        let policies = keep(loaded, &mut problems);
+        if let (Some(cursor_keys), Some(verifier), Some(policies), true) =
+            (cursor_keys, verifier, policies, problems.is_empty())
+        {
+            let verifier = Arc::new(verifier);
+            return Ok(Assembly { verifier, cursor_keys, mask_keys, catalog, engine, policies });
+        }
+    }
+    problems.sort();
+    problems.dedup();
+    Err(problems)
+}
+
+fn keep<T>(outcome: Result<T, Vec<Diagnostic>>, problems: &mut Vec<Diagnostic>) -> Option<T> {
+    match outcome {
+        Ok(part) => Some(part),
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
+    }
+}
+
+fn key_ring(
+    config: &Config,
+    name: &'static str,
+    path: Option<&Path>,
+) -> Result<Arc<KeyRing>, Vec<Diagnostic>> {
+    let Some(path) = path else {
+        let problem =
+            config.field_problem(&["keys", name], "names no key ring, and the server does not start without");
+        return Err(vec![problem.with_hint("make one with 32 random bytes; docs/policies.md has the form")]);
+    };
+    KeyRing::load(path).map(Arc::new).map_err(|problem| vec![problem])
+}
+
+fn start_engine(config: &Config) -> Result<Arc<Engine>, Vec<Diagnostic>> {
+    Engine::new(engine_config(&config.limits)).map(Arc::new).map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        vec![config.field_problem(&["limits"], &format!("do not let the engine start: {error}{cause}"))]
+    })
+}
+
+fn engine_config(limits: &LimitsConfig) -> EngineConfig {
+    let cores = available_parallelism().map_or(1, usize::from);
+    let threads = if limits.engine_threads == 0 { cores } else { limits.engine_threads };
+    EngineConfig {
+        memory_bytes_max: limits.memory_bytes_max,
+        spill_bytes_max: limits.spill_bytes_max,
+        spill_dir: limits.spill_dir.clone(),
+        partitions: threads,
+        threads,
+        expression_nodes_max: limits.expression_nodes_max,
+        expression_depth_max: limits.expression_depth_max,
+        result_rows_max: limits.result_rows_max,
+        result_bytes_max: limits.result_bytes_max,
+    }
+}
+
+async fn open_catalog(config: &Config) -> Result<Arc<Catalog>, Vec<Diagnostic>> {
+    let opened = Catalog::open(config.catalog.clone(), &config.base_dir, Stores::new()).await;
+    opened.map_err(|faults| {
+        faults.iter().map(|fault| config.field_problem(&["catalog"], &fault.to_string())).collect()
+    })
+}
+
+/// Loads policy files against the tables as they are, and has the engine type-check them. Parsing
+/// and planning recurse: they run on the engine's threads, whose stacks are large enough.
+pub(super) async fn load_policies(
+    files: Vec<PathBuf>,
+    mask_keys: &Arc<KeyRing>,
+    catalog: &Arc<Catalog>,
+    engine: &Arc<Engine>,
+) -> Result<PolicySet, Vec<Diagnostic>> {
+    let first = files.first().cloned().unwrap_or_default();
+    let (mask_keys, catalog, for_check) = (Arc::clone(mask_keys), Arc::clone(catalog), Arc::clone(engine));
+    let work = engine.threads().spawn_blocking(move || {
+        let policies = PolicySet::load(&files, mask_keys, &shapes(&catalog))?;
+        let problems = check(&for_check, &policies, &catalog);
+        if problems.is_empty() { Ok(policies) } else { Err(problems) }
+    });
+    work.await.unwrap_or_else(|_| Err(vec![Diagnostic::file(&first, "could not be checked")]))
+}
+
+/// The shape of every table that can be read.
+pub(super) fn shapes(catalog: &Catalog) -> BTreeMap<String, TableShape> {
+    let tables = catalog.tables();
+    let readable = tables.iter().filter_map(|table| Some((table, table.current()?)));
+    readable.map(|(table, snapshot)| (table.name().to_owned(), shape(table, &snapshot))).collect()
+}

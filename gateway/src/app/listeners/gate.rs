@@ -1,0 +1,103 @@
+//! The way in for a connection: owns the cap on open ones, the wait for a first byte, and the
+//! closing of silent ones. Does not read what they say.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum_server::accept::Accept;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
+
+use crate::config::limits::LimitsConfig;
+use crate::config::serving::ServerConfig;
+
+/// Lets connections in.
+#[derive(Debug, Clone)]
+pub(super) struct ConnectionGate {
+    free: Arc<Semaphore>,
+    first_byte: Duration,
+    idle: Duration,
+}
+
+impl ConnectionGate {
+    pub(super) fn new(server: &ServerConfig, limits: &LimitsConfig) -> Self {
+        Self {
+            free: Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS))),
+            first_byte: Duration::from_millis(server.header_read_timeout_ms),
+            idle: Duration::from_millis(server.connection_idle_ms_max),
+        }
+    }
+
+    /// A connection beyond the cap is closed at once: left waiting it would still hold a socket.
+    async fn admit(self, tcp: TcpStream) -> io::Result<GatedStream> {
+        let permit = self.free.try_acquire_owned().map_err(io::Error::other)?;
+        tcp.set_nodelay(true)?;
+        // Which HTTP it is shows in its first bytes, and nothing else bounds the wait for them.
+        tokio::time::timeout(self.first_byte, tcp.peek(&mut [0_u8; 1])).await??;
+        let mut stream = TimeoutStream::new(tcp);
+        stream.set_read_timeout(Some(self.idle));
+        stream.set_write_timeout(Some(self.idle));
+        Ok(GatedStream { stream: Box::pin(stream), _permit: permit })
+    }
+}
+
+impl<S: Send + 'static> Accept<TcpStream, S> for ConnectionGate {
+    type Stream = GatedStream;
+    type Service = S;
+    type Future = BoxFuture<'static, io::Result<(GatedStream, S)>>;
+
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        let admitted = self.clone().admit(stream);
+        async move { Ok((admitted.await?, service)) }.boxed()
+    }
+}
+
+/// A connection that was let in; its place is free again when it is dropped.
+#[derive(Debug)]
+pub(super) struct GatedStream {
+    stream: Pin<Box<TimeoutStream<TcpStream>>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl AsyncRead for GatedStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.stream.as_mut().poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for GatedStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.stream.as_mut().poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.as_mut().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.as_mut().poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.stream.as_mut().poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,95 @@
+//! What `/readyz` is to say: owns gathering it from the parts whenever one of them changes. Names
+//! no table: the report is readable without a token.
+
+use std::sync::Arc;
+
+use sluice_catalog::catalog::Catalog;
+use sluice_catalog::table::TableStatus;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::policy_keeper::KeeperReport;
+use crate::protocol::readiness::{ReadinessReason, ReadinessReport};
+use crate::telemetry::Metrics;
+
+/// What the report is gathered from.
+pub(super) struct Watched {
+    pub(super) draining: watch::Receiver<bool>,
+    pub(super) reports: watch::Receiver<KeeperReport>,
+    pub(super) catalog: Arc<Catalog>,
+}
+
+/// Keeps the report current until cancelled.
+pub(super) async fn keep(
+    mut watched: Watched,
+    metrics: Metrics,
+    out: watch::Sender<ReadinessReport>,
+    cancel: CancellationToken,
+) {
+    let mut tables = watched.catalog.subscribe();
+    loop {
+        let draining = *watched.draining.borrow_and_update();
+        let keeper = watched.reports.borrow_and_update().clone();
+        out.send_replace(report(draining, &keeper, &watched.catalog, &metrics));
+        let changed = tokio::select! {
+            () = cancel.cancelled() => return,
+            changed = watched.draining.changed() => changed,
+            changed = watched.reports.changed() => changed,
+            changed = tables.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
+
+/// The report of this moment; the figures of the tables are counted on the way.
+pub(super) fn report(
+    draining: bool,
+    keeper: &KeeperReport,
+    catalog: &Catalog,
+    metrics: &Metrics,
+) -> ReadinessReport {
+    if draining {
+        return ReadinessReport::not_ready("draining");
+    }
+    let mut reasons: Vec<ReadinessReason> = Vec::new();
+    let mut reason =
+        |component: &'static str, message: String| reasons.push(ReadinessReason { component, message });
+    if keeper.policy_problems > 0 {
+        reason(
+            "policies",
+            format!("the files have {} problems; the old set is in force", keeper.policy_problems),
+        );
+    }
+    if keeper.unfit_tables > 0 {
+        reason("policies", format!("{} new tables do not fit and are not found", keeper.unfit_tables));
+    }
+    if keeper.token_problems > 0 {
+        reason(
+            "tokens",
+            format!("the key files have {} problems; the old keys are in force", keeper.token_problems),
+        );
+    }
+    let (serving, stale, unavailable) = count_tables(catalog);
+    metrics.tables(serving, stale, unavailable);
+    if stale > 0 {
+        reason("catalog", format!("{stale} tables are served from an older version"));
+    }
+    if unavailable > 0 {
+        reason("catalog", format!("{unavailable} tables cannot be read"));
+    }
+    ReadinessReport::of(reasons)
+}
+
+fn count_tables(catalog: &Catalog) -> (usize, usize, usize) {
+    let (mut serving, mut stale, mut unavailable) = (0, 0, 0);
+    for table in catalog.tables() {
+        match table.status() {
+            TableStatus::Serving { stale: None } => serving += 1,
+            TableStatus::Serving { stale: Some(_) } => stale += 1,
+            TableStatus::Unavailable { .. } => unavailable += 1,
+        }
+    }
+    (serving, stale, unavailable)
+}

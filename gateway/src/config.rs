@@ -1,0 +1,109 @@
+//! The server's configuration: owns the typed tree, its defaults and its checks. Does not read
+//! files ([`file`]) and does not start anything; each layer takes its own section by value.
+
+pub mod cursors;
+mod file;
+pub mod limits;
+mod outline;
+pub mod serving;
+pub mod trust;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sluice_catalog::config::CatalogConfig;
+use sluice_policies::diagnostic::Diagnostic;
+use sluice_policies::token::TokenConfig;
+
+use self::cursors::CursorConfig;
+use self::limits::LimitsConfig;
+use self::serving::{ServerConfig, TelemetryConfig};
+use self::trust::{KeysConfig, PoliciesConfig, SigningConfig};
+
+/// Everything that a gateway is started from. Paths in it are absolute or count from `base_dir`.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Directory that relative paths count from: the configuration file's own.
+    #[serde(skip)]
+    pub base_dir: PathBuf,
+    /// The file that it was read from, for messages; empty when it was not read from one.
+    #[serde(skip)]
+    pub file: PathBuf,
+    /// Listener, TLS, CORS, drain.
+    pub server: ServerConfig,
+    /// Who may issue tokens.
+    pub tokens: TokenConfig,
+    /// What `sluice token` signs with; serving does not need it.
+    pub signing: Option<SigningConfig>,
+    /// Key rings.
+    pub keys: KeysConfig,
+    /// Tables.
+    pub catalog: CatalogConfig,
+    /// Policy files.
+    pub policies: PoliciesConfig,
+    /// Limits.
+    pub limits: LimitsConfig,
+    /// Cursors.
+    pub cursors: CursorConfig,
+    /// Logs.
+    pub telemetry: TelemetryConfig,
+}
+
+/// A field that does not hold, by its path from the root, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigProblem {
+    /// Names from the root to the field.
+    pub path: Vec<&'static str>,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl Config {
+    /// Reads and checks a file. Relative paths in it count from its directory.
+    ///
+    /// # Errors
+    /// Every problem found, each with its line.
+    pub fn load(path: &Path) -> Result<Self, Vec<Diagnostic>> {
+        file::load(path)
+    }
+
+    /// Every relation between fields that does not hold; empty means the configuration is sound
+    /// as far as can be told without opening the files it names.
+    pub fn problems(&self) -> Vec<ConfigProblem> {
+        let mut found: Vec<ConfigProblem> = Vec::new();
+        let mut section = |name: &'static str, problems: Vec<(&'static str, String)>| {
+            found.extend(
+                problems
+                    .into_iter()
+                    .map(|(field, message)| ConfigProblem { path: vec![name, field], message }),
+            );
+        };
+        section("server", self.server.problems(&self.limits));
+        section("policies", self.policies.problems());
+        section("limits", self.limits.problems());
+        section("cursors", self.cursors.problems());
+        section("telemetry", self.telemetry.problems());
+        let faults = self.catalog.faults();
+        section("catalog", faults.into_iter().map(|fault| ("tables", fault.to_string())).collect());
+        if self.tokens.issuers.is_empty() && self.tokens.anonymous_role.is_none() {
+            let message =
+                "names neither an issuer nor an anonymous role, so that nobody could call".to_owned();
+            found.push(ConfigProblem { path: vec!["tokens"], message });
+        }
+        found
+    }
+
+    /// A problem with a declared table, at the line where it is declared when there is one.
+    pub fn table_problem(&self, table: &str, message: &str) -> Diagnostic {
+        file::table_problem(&self.file, table, message)
+    }
+
+    /// A problem with a section or field, at its line when it is written down.
+    pub fn field_problem(&self, path: &[&str], message: &str) -> Diagnostic {
+        file::field_problem(&self.file, path, message)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! Settings of cursors: owns their life and size. Does not make cursors.
+
+use serde::{Deserialize, Serialize};
+
+/// How long a cursor lives and how large it may be.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CursorConfig {
+    /// Life of a cursor from the page that it came with, in milliseconds.
+    pub ttl_ms: u64,
+    /// Longest cursor that is looked at, in bytes.
+    pub cursor_bytes_max: usize,
+}
+
+impl Default for CursorConfig {
+    fn default() -> Self {
+        Self { ttl_ms: 3_600_000, cursor_bytes_max: 8_192 }
+    }
+}
+
+impl CursorConfig {
+    /// Every relation that does not hold, as the field to blame and the reason.
+    pub fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut found: Vec<(&'static str, String)> = Vec::new();
+        if self.ttl_ms == 0 {
+            found.push(("ttl_ms", "must be at least 1".to_owned()));
+        }
+        if self.cursor_bytes_max < CURSOR_BYTES_FLOOR {
+            found.push(("cursor_bytes_max", format!("must be at least {CURSOR_BYTES_FLOOR}")));
+        }
+        found
+    }
+}
+
+/// Below this no cursor of an ordered page would fit.
+const CURSOR_BYTES_FLOOR: usize = 1_024;

@@ -1,0 +1,102 @@
+//! Tests of loading and checking configuration, and of its page in `docs/`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::*;
+
+const SOUND: &str = "
+tokens:
+  anonymous_role: public
+policies:
+  files: [policies.yaml]
+";
+
+fn load(text: &str) -> Result<Config, Vec<Diagnostic>> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sluice.yaml");
+    fs::write(&path, text).unwrap();
+    Config::load(&path)
+}
+
+#[test]
+fn relative_paths_count_from_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sluice.yaml");
+    fs::write(&path, format!("{SOUND}\nkeys: {{cursor: keys/c.yaml}}\n")).unwrap();
+    let config = Config::load(&path).unwrap();
+    assert_eq!(config.keys.cursor.unwrap(), dir.path().join("keys/c.yaml"));
+    assert_eq!(config.policies.files, vec![dir.path().join("policies.yaml")]);
+}
+
+#[test]
+fn an_unknown_field_is_refused_with_its_line() {
+    let problems =
+        load(&format!("{SOUND}limits:\n  page_rows_max: 10\n  page_rows_maximum: 10\n")).unwrap_err();
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].line, 8, "{problems:?}");
+    assert!(problems[0].message.contains("page_rows_maximum"), "{problems:?}");
+}
+
+#[test]
+fn every_broken_relation_is_reported_at_its_own_line() {
+    let text =
+        format!("{SOUND}limits:\n  page_rows_max: 10\n  page_rows_default: 11\ncursors:\n  ttl_ms: 0\n");
+    let problems = load(&text).unwrap_err();
+    let places: Vec<(u64, &str)> = problems.iter().map(|one| (one.line, one.message.as_str())).collect();
+    assert_eq!(
+        places,
+        vec![
+            (8, "\"limits.page_rows_default\" must be at most page_rows_max (10)"),
+            (10, "\"cursors.ttl_ms\" must be at least 1"),
+        ]
+    );
+}
+
+#[test]
+fn a_configuration_that_nobody_could_call_is_refused() {
+    let problems = load("policies:\n  files: [p.yaml]\n").unwrap_err();
+    assert!(problems[0].message.starts_with("\"tokens\" names neither"), "{problems:?}");
+}
+
+#[test]
+fn a_table_is_found_at_its_declaration() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sluice.yaml");
+    let tables = "catalog:\n  tables:\n    - {name: a, location: a}\n    - name: b\n      location: b\n";
+    fs::write(&path, format!("{SOUND}{tables}")).unwrap();
+    let config = Config::load(&path).unwrap();
+    let problem = config.table_problem("b", "cannot be read");
+    assert_eq!((problem.line, problem.message.as_str()), (9, "table \"b\" cannot be read"));
+    assert_eq!(config.table_problem("c", "cannot be read").line, 8);
+}
+
+#[test]
+fn wildcard_origins_are_refused() {
+    let problems = load(&format!("{SOUND}server:\n  cors:\n    allowed_origins: ['*']\n")).unwrap_err();
+    assert!(problems[0].message.contains("is not an origin"), "{problems:?}");
+    assert!(load(&format!("{SOUND}server:\n  cors:\n    allowed_origins: ['https://a.example']\n")).is_ok());
+}
+
+#[test]
+fn every_field_has_its_row_in_the_documentation() {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md")).unwrap();
+    let mut names: Vec<String> = Vec::new();
+    collect_names("", &serde_json::to_value(Config::default()).unwrap(), &mut names);
+    let missing: Vec<&String> =
+        names.iter().filter(|name| !page.contains(&format!("| `{name}` |"))).collect();
+    assert!(names.len() > 40 && missing.is_empty(), "docs/configuration.md lacks {missing:?}");
+}
+
+fn collect_names(prefix: &str, value: &Value, names: &mut Vec<String>) {
+    let Value::Object(fields) = value else { return };
+    for (name, inner) in fields {
+        let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match inner {
+            Value::Object(_) => collect_names(&path, inner, names),
+            _ => names.push(path),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The demo's tokens: owns one token file for each demo role, minted anew at every start. Does not
+//! decide what the roles may see.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+use sluice_policies::keys::{Key, KeyRing};
+use sluice_policies::token::{MintError, MintSpec, mint};
+
+use super::{DemoError, config};
+
+/// The demo's roles, in the order in which they are introduced.
+pub(super) const ROLES: [&str; 3] = ["admin", "analyst", "partner"];
+/// Long enough that a demo left open over a weekend still answers.
+const LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Place of a role's token.
+pub(super) fn token_file(data_dir: &Path, role: &str) -> PathBuf {
+    data_dir.join("tokens").join(format!("{role}.jwt"))
+}
+
+/// Mints and writes a token for each demo role, readable by the owner alone.
+pub(super) fn mint_all(data_dir: &Path) -> Result<(), DemoError> {
+    let ring = KeyRing::load(&config::signing_ring(data_dir)).map_err(DemoError::Keys)?;
+    let directory = data_dir.join("tokens");
+    fs::create_dir_all(&directory).map_err(DemoError::io(&directory))?;
+    for role in ROLES {
+        let minted = mint_for(ring.current(), role)?;
+        write_private(&token_file(data_dir, role), &minted)?;
+    }
+    Ok(())
+}
+
+fn mint_for(key: &Key, role: &str) -> Result<String, MintError> {
+    let mut claims: BTreeMap<String, Value> = BTreeMap::new();
+    if role == "partner" {
+        claims.insert("carriers".to_owned(), json!(["UA", "B6"]));
+    }
+    let spec = MintSpec {
+        issuer: config::ISSUER.to_owned(),
+        audience: config::AUDIENCE.to_owned(),
+        subject: format!("demo-{role}"),
+        role: Some(role.to_owned()),
+        roles: Vec::new(),
+        claims,
+        ttl: LIFETIME,
+    };
+    mint(key, &spec, SystemTime::now())
+}
+
+/// Renamed into place, so that a reader never finds half a token.
+fn write_private(path: &Path, text: &str) -> Result<(), DemoError> {
+    let fresh = path.with_extension("jwt.new");
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(DemoError::io(&fresh)(error));
+        }
+        _ => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&fresh)
+        .map_err(DemoError::io(&fresh))?;
+    file.write_all(text.as_bytes()).map_err(DemoError::io(&fresh))?;
+    fs::rename(&fresh, path).map_err(DemoError::io(path))
+}

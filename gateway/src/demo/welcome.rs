@@ -1,0 +1,74 @@
+//! What the demo prints once it listens: owns the roles' introductions and the lines to paste.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::tokens::token_file;
+
+/// Roles, tokens and a handful of curl lines for the gateway at `http_addr`, whose demo lives
+/// under `data_dir`.
+pub fn welcome(http_addr: SocketAddr, data_dir: &Path) -> String {
+    let url = format!("http://{http_addr}");
+    let bearer = |role: &str| {
+        format!("-H \"Authorization: Bearer $(cat {})\"", shell_word(&token_file(data_dir, role)))
+    };
+    let (admin, analyst, partner) = (bearer("admin"), bearer("analyst"), bearer("partner"));
+    format!(
+        r#"Sluice serves the demo lake on {url}
+
+Roles and their tokens (valid for 7 days, minted at every start):
+  admin    everything in the clear, time travel   {admin_file}
+  analyst  every row, people and planes masked    {analyst_file}
+  partner  only flights of carriers UA and B6     {partner_file}
+
+Paste any of these:
+
+  # the tables that a role may see
+  curl -s {analyst} {url}/v1/tables
+
+  # long delays, the worst first; "next_cursor" in the answer is the way to page two
+  curl -sG {analyst} {url}/v1/tables/flights/rows \
+    -d order=-dep_delay,flight_id -d limit=3 -d select=flight_id,carrier,tailnum,dep_delay \
+    --data-urlencode "filter=dep_delay > 60 AND origin = 'JFK'"
+
+  # one row by key; the partner's token opens it only for its own carriers
+  curl -s {partner} {url}/v1/tables/flights/rows/5
+
+  # the same customer, masked and in the clear
+  curl -s {analyst} {url}/v1/tables/customer/rows/1
+  curl -s {admin} {url}/v1/tables/customer/rows/1
+
+  # a grouped answer
+  curl -s {partner} {url}/v1/tables/flights/aggregate -H 'Content-Type: application/json' \
+    -d '{{"group_by":["carrier"],"measures":[{{"fn":"count","as":"n"}},{{"fn":"avg","column":"dep_delay","as":"delay"}}]}}'
+
+  # SQL over the role's own tables: hashed tail numbers still join
+  curl -s {analyst} {url}/v1/sql -H 'Content-Type: application/json' \
+    -d '{{"sql":"select manufacturer, count(*) n from flights join planes using (tailnum) group by 1 order by n desc limit $1","params":[5]}}'
+
+  # the table as it was before the last three months were added
+  curl -sG {admin} {url}/v1/tables/flights/rows -d version=3 -d count=exact -d limit=1
+"#,
+        admin_file = token_file(data_dir, "admin").display(),
+        analyst_file = token_file(data_dir, "analyst").display(),
+        partner_file = token_file(data_dir, "partner").display(),
+    )
+}
+
+/// The path as one word of a shell command inside double quotes and a command substitution.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_directories_are_quoted_for_the_shell() {
+        assert_eq!(shell_word(Path::new(".sluice/demo/tokens/a.jwt")), ".sluice/demo/tokens/a.jwt");
+        assert_eq!(shell_word(Path::new("/my dir/it's")), r"'/my dir/it'\''s'");
+    }
+}

@@ -1,0 +1,113 @@
+//! What a request may weigh before anything looks at it: owns the checks of URL, header fields and
+//! body. Does not parse any of them.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::http::Uri;
+use axum::http::header::CONTENT_LENGTH;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use crate::config::limits::LimitsConfig;
+use crate::query::error::{ErrorCode, QueryError};
+
+/// Refuses a request target (path and query string) over the limit.
+///
+/// # Errors
+/// `request_too_large`.
+pub fn check_target(uri: &Uri, limits: &LimitsConfig) -> Result<(), QueryError> {
+    let bytes = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if bytes <= limits.url_bytes_max {
+        return Ok(());
+    }
+    let message = format!("the URL has {bytes} bytes; at most {} are taken", limits.url_bytes_max);
+    Err(QueryError::new(ErrorCode::RequestTooLarge, message)
+        .with_hint("send the query as a JSON body by POST"))
+}
+
+/// Refuses too many header fields.
+///
+/// # Errors
+/// `request_too_large`.
+pub fn check_headers(headers: &HeaderMap, limits: &LimitsConfig) -> Result<(), QueryError> {
+    if headers.len() <= limits.headers_max {
+        return Ok(());
+    }
+    let message =
+        format!("the request has {} header fields; at most {} are taken", headers.len(), limits.headers_max);
+    Err(QueryError::new(ErrorCode::RequestTooLarge, message))
+}
+
+/// Reads a whole body, giving up as soon as it is known to be over the limit.
+///
+/// # Errors
+/// `request_too_large` over the limit; `invalid_request` when it does not arrive in time or whole.
+pub async fn read_body(
+    headers: &HeaderMap,
+    body: Body,
+    limits: &LimitsConfig,
+    wait_max: Duration,
+) -> Result<Bytes, QueryError> {
+    let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limits.body_bytes_max as u64) {
+        return Err(body_too_large(limits));
+    }
+    let collecting = Limited::new(body, limits.body_bytes_max).collect();
+    match tokio::time::timeout(wait_max, collecting).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(body_too_large(limits)),
+        Ok(Err(_)) => Err(QueryError::new(ErrorCode::InvalidRequest, "the request body ended early")),
+        Err(_) => Err(QueryError::new(ErrorCode::InvalidRequest, "the request body did not arrive in time")),
+    }
+}
+
+fn body_too_large(limits: &LimitsConfig) -> QueryError {
+    let message = format!("the request body has more than {} bytes", limits.body_bytes_max);
+    QueryError::new(ErrorCode::RequestTooLarge, message)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    async fn read(bytes: usize) -> Result<Bytes, QueryError> {
+        let limits = LimitsConfig { body_bytes_max: 10, ..LimitsConfig::default() };
+        read_body(&HeaderMap::new(), Body::from(vec![b'x'; bytes]), &limits, Duration::from_secs(9)).await
+    }
+
+    #[tokio::test]
+    async fn a_body_at_the_limit_is_read_and_one_over_it_is_not() {
+        assert_eq!(read(10).await.unwrap().len(), 10);
+        assert_eq!(read(11).await.unwrap_err().code, ErrorCode::RequestTooLarge);
+    }
+
+    #[tokio::test]
+    async fn a_declared_length_over_the_limit_is_refused_unread() {
+        let limits = LimitsConfig { body_bytes_max: 10, ..LimitsConfig::default() };
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_LENGTH, "11".parse().unwrap());
+        let never = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+        let refused = read_body(&headers, never, &limits, Duration::from_secs(9)).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::RequestTooLarge);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_comes_is_given_up() {
+        let never = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+        let limits = LimitsConfig::default();
+        let refused = read_body(&HeaderMap::new(), never, &limits, Duration::from_secs(9)).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::InvalidRequest);
+    }
+
+    #[test]
+    fn a_url_at_the_limit_passes_and_one_over_it_does_not() {
+        let limits = LimitsConfig { url_bytes_max: 6, ..LimitsConfig::default() };
+        assert!(check_target(&Uri::from_static("/a?b=c"), &limits).is_ok());
+        let refused = check_target(&Uri::from_static("/a?b=cd"), &limits).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::RequestTooLarge);
+    }
+}

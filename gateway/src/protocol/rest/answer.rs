@@ -1,0 +1,194 @@
+//! From a statement to the bytes of its answer: owns the form of answers and their headers, and
+//! the query's life from question to encoding. Does not choose what is asked.
+
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response as HttpResponse;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use super::RestDoor;
+use super::call::Call;
+use super::json::append_rows;
+use super::problem::Problem;
+use crate::engine::statement::Statement;
+use crate::query::error::{ErrorCode, QueryError};
+use crate::query::lifecycle::{Door, QueryLife};
+use crate::query::request::{Request, VersionSelector};
+use crate::query::response::{PageInfo, Response, TableMeta};
+
+const SLUICE_CACHE: HeaderName = HeaderName::from_static("sluice-cache");
+
+/// How the rows stand in the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `"data"` is an array; pages carry `"page"`.
+    Rows,
+    /// As `Rows`, and `"meta"` always lists the tables.
+    RowsOfTables,
+    /// `"data"` is the one row.
+    Row,
+}
+
+/// Asks and encodes. Dropping the future cancels the query and is recorded as that.
+pub(super) async fn answer(
+    door: &RestDoor,
+    call: Call,
+    statement: Statement,
+    version: VersionSelector,
+    form: Form,
+) -> Result<HttpResponse, Problem> {
+    let request = Request {
+        principal: call.principal.clone(),
+        statement,
+        version,
+        request_id: call.context.request_id.clone(),
+    };
+    let life = QueryLife::begin(&door.metrics, Door::Rest, &request, call.context.trace_id.as_deref());
+    let response = match door.service.execute(request).await {
+        Ok(response) => response,
+        Err(error) => {
+            life.failed(&error);
+            return Err(error.into());
+        }
+    };
+    let life = life.answered(&response);
+    match encode(&response, &call, form).await {
+        Ok(body) => {
+            life.done();
+            Ok(json_response(body))
+        }
+        Err(error) => {
+            life.failed(&error);
+            Err(error.into())
+        }
+    }
+}
+
+/// A JSON answer computed by the engine.
+pub(super) fn json_response(body: Vec<u8>) -> HttpResponse {
+    let mut response = HttpResponse::new(Body::from(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(SLUICE_CACHE, HeaderValue::from_static("engine"));
+    response
+}
+
+async fn encode(response: &Response, call: &Call, form: Form) -> Result<Vec<u8>, QueryError> {
+    let is_empty = response.batches.iter().all(|batch| batch.num_rows() == 0);
+    if form == Form::Row && is_empty {
+        return Err(QueryError::new(ErrorCode::NotFound, "row not found"));
+    }
+    let (open, close) = match form {
+        Form::Rows | Form::RowsOfTables => ("{\"data\":[", "]"),
+        Form::Row => ("{\"data\":", ""),
+    };
+    let mut out = append_rows(open.as_bytes().to_vec(), &response.batches, call.json).await?;
+    out.extend_from_slice(close.as_bytes());
+    if let Some(page) = &response.page {
+        append_member(&mut out, "page", &PageBody::of(page, response.total_rows))?;
+    }
+    append_member(&mut out, "meta", &MetaBody::of(response, form))?;
+    out.push(b'}');
+    Ok(out)
+}
+
+fn append_member(out: &mut Vec<u8>, name: &str, value: &impl Serialize) -> Result<(), QueryError> {
+    out.extend_from_slice(format!(",\"{name}\":").as_bytes());
+    serde_json::to_writer(out, value).map_err(QueryError::internal)
+}
+
+#[derive(Serialize)]
+struct PageBody<'a> {
+    next_cursor: Option<&'a str>,
+    prev_cursor: Option<&'a str>,
+    has_more: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_rows: Option<u64>,
+}
+
+impl<'a> PageBody<'a> {
+    fn of(page: &'a PageInfo, total_rows: Option<u64>) -> Self {
+        Self {
+            next_cursor: page.next_cursor.as_deref(),
+            prev_cursor: page.prev_cursor.as_deref(),
+            has_more: page.has_more,
+            total_rows,
+        }
+    }
+}
+
+/// One table's figures stand in `meta` itself; those of several in its list.
+#[derive(Serialize)]
+struct MetaBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    table: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_of: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tables: Option<Vec<TableBody<'a>>>,
+    elapsed_ms: u64,
+}
+
+impl<'a> MetaBody<'a> {
+    fn of(response: &'a Response, form: Form) -> Self {
+        let only = match response.tables.as_slice() {
+            [only] => Some(TableBody::of(only)),
+            _ => None,
+        };
+        let listed = only.is_none() || form == Form::RowsOfTables;
+        let tables = listed.then(|| response.tables.iter().map(TableBody::of).collect());
+        Self {
+            table: only.as_ref().map(|table| table.table),
+            version: only.as_ref().map(|table| table.version),
+            age_ms: only.as_ref().map(|table| table.age_ms),
+            stale: only.as_ref().and_then(|table| table.stale),
+            as_of: only.map(|table| table.as_of),
+            tables,
+            elapsed_ms: millis(response.elapsed),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TableBody<'a> {
+    table: &'a str,
+    version: u64,
+    as_of: String,
+    age_ms: u64,
+    /// Only written when true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale: Option<bool>,
+}
+
+impl<'a> TableBody<'a> {
+    fn of(meta: &'a TableMeta) -> Self {
+        Self {
+            table: &meta.table,
+            version: meta.version,
+            as_of: timestamp(meta.committed_at),
+            age_ms: millis(meta.age),
+            stale: meta.stale.then_some(true),
+        }
+    }
+}
+
+/// RFC 3339 in UTC, to the millisecond that commits are known to.
+pub(super) fn timestamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// Whole milliseconds.
+pub(super) fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! One authenticated call: owns the order in which a request is looked at before its own handler
+//! does. Does not know what is asked.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, Uri, request};
+use bytes::Bytes;
+use sluice_policies::principal::Principal;
+use uuid::Uuid;
+
+use super::RestDoor;
+use super::frame::RequestContext;
+use super::json::JsonOptions;
+use super::media::{check_accept, check_content};
+use super::problem::Problem;
+use super::target::{self, Params};
+use super::{TABLE_SEGMENT, body};
+use crate::protocol::limits::read_body;
+use crate::query::error::QueryError;
+
+/// A call whose caller is known and whose answer it will be able to read.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) principal: Principal,
+    pub(super) context: RequestContext,
+    pub(super) json: JsonOptions,
+    head: request::Parts,
+}
+
+impl Call {
+    /// Negotiates and authenticates. The body comes back unread: whoever is refused here has made
+    /// the server read nothing.
+    pub(super) fn open(door: &RestDoor, request: Request) -> Result<(Self, Body), Problem> {
+        let (head, body) = request.into_parts();
+        check_accept(&head.headers)?;
+        let principal = door.authenticator.authenticate(&head.headers).map_err(|refusal| {
+            let challenge = refusal.challenge();
+            Problem::unauthenticated(refusal.into(), challenge)
+        })?;
+        let json = JsonOptions::of(&head.headers)?;
+        let context = head
+            .extensions
+            .get::<RequestContext>()
+            .cloned()
+            .unwrap_or_else(|| RequestContext { request_id: Uuid::now_v7().to_string(), trace_id: None });
+        Ok((Self { principal, context, json, head }, body))
+    }
+
+    pub(super) fn uri(&self) -> &Uri {
+        &self.head.uri
+    }
+
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+
+    /// The table that the path names.
+    pub(super) fn table(&self) -> Result<String, QueryError> {
+        target::segment(self.uri(), TABLE_SEGMENT)
+    }
+
+    /// The query string of a call that takes these parameters.
+    pub(super) fn params(&self, known: &[&str]) -> Result<Params, QueryError> {
+        Params::parse(self.uri(), known)
+    }
+
+    /// The JSON body, within its limits. Calls with a body take no parameters.
+    pub(super) async fn read(&self, door: &RestDoor, body: Body) -> Result<Bytes, QueryError> {
+        self.params(&[])?;
+        check_content(self.headers())?;
+        read_body(self.headers(), body, &door.limits, door.body_read_timeout).await
+    }
+}
+
+/// The typed form of a body that was read.
+pub(super) fn typed<'a, T: body::Body<'a>>(bytes: &'a [u8], door: &RestDoor) -> Result<T, QueryError> {
+    body::parse(bytes, &door.limits)
+}

@@ -1,0 +1,122 @@
+//! Rows as JSON: owns the switches that a caller has and the encoding of record batches. Does not
+//! frame the rows.
+//!
+//! | type | JSON |
+//! | --- | --- |
+//! | integers | number; 64-bit ones strings with `safe` |
+//! | floats | number; NaN and infinities `null`, or `"NaN"`, `"Infinity"`, `"-Infinity"` with `nan=string` |
+//! | decimals | number with every digit; strings with `safe` |
+//! | dates | `"2013-01-31"` |
+//! | timestamps with a zone | `"2013-01-31T05:00:00Z"`, in UTC |
+//! | timestamps without | `"2013-01-31T05:00:00"` |
+//! | times of day | `"05:00:00"` |
+//! | binary | base64 |
+//! | struct, list | object, array |
+//! | map | object when its keys are strings, else an array of `{"key":...,"value":...}` |
+//!
+//! Fractions of seconds have none, three, six or nine digits, as many as the value needs. Years
+//! outside 0 to 9999 have a sign and at least six digits. Nulls are written out; fields keep the
+//! order of the columns. The switches come in the header `Sluice-Json`, separated by commas.
+
+mod calendar;
+mod encoders;
+
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, StructArray};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::error::ArrowError;
+use arrow_json::EncoderOptions;
+use arrow_json::writer::make_encoder;
+use axum::http::{HeaderMap, HeaderName};
+
+use self::encoders::Encoders;
+use super::suggest::{did_you_mean, listed};
+use crate::query::error::{ErrorCode, QueryError};
+
+const SLUICE_JSON: HeaderName = HeaderName::from_static("sluice-json");
+const SWITCHES: [&str; 3] = ["safe", "nan=string", "nan=null"];
+/// Rows that are encoded in one go. Between two slices a caller that went away is noticed.
+const SLICE_ROWS: usize = 1_024;
+
+/// How a caller wants its JSON.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct JsonOptions {
+    /// 64-bit integers and decimals as strings, for readers whose numbers are doubles.
+    pub(super) safe: bool,
+    /// NaN and infinities as strings instead of null.
+    pub(super) nan_as_string: bool,
+}
+
+impl JsonOptions {
+    /// Reads `Sluice-Json`; an unknown switch is an error.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, QueryError> {
+        let mut options = Self::default();
+        for value in headers.get_all(SLUICE_JSON) {
+            let text = value.to_str().map_err(|_| unknown_switch("(not text)"))?;
+            for switch in text.split(',').map(str::trim).filter(|switch| !switch.is_empty()) {
+                match switch {
+                    "safe" => options.safe = true,
+                    "nan=string" => options.nan_as_string = true,
+                    "nan=null" => options.nan_as_string = false,
+                    other => return Err(unknown_switch(other)),
+                }
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn unknown_switch(switch: &str) -> QueryError {
+    let error = QueryError::new(
+        ErrorCode::InvalidRequest,
+        format!("header \"Sluice-Json\" has no switch \"{switch}\""),
+    );
+    let hint = did_you_mean(switch, &SWITCHES).unwrap_or_else(|| format!("it takes {}", listed(&SWITCHES)));
+    error.with_hint(hint)
+}
+
+/// Appends the rows, separated by commas, each an object. Runs off the connection threads, a slice
+/// at a time, and stops with the slice at hand when the future is dropped.
+pub(super) async fn append_rows(
+    mut out: Vec<u8>,
+    batches: &[RecordBatch],
+    options: JsonOptions,
+) -> Result<Vec<u8>, QueryError> {
+    let mut first = true;
+    for batch in batches {
+        for offset in (0..batch.num_rows()).step_by(SLICE_ROWS) {
+            let slice = batch.slice(offset, SLICE_ROWS.min(batch.num_rows() - offset));
+            let separated = !std::mem::take(&mut first);
+            let encoding = tokio::task::spawn_blocking(move || append_slice(out, &slice, options, separated));
+            out = encoding.await.map_err(QueryError::internal)?.map_err(QueryError::internal)?;
+        }
+    }
+    Ok(out)
+}
+
+fn append_slice(
+    mut out: Vec<u8>,
+    slice: &RecordBatch,
+    options: JsonOptions,
+    mut separated: bool,
+) -> Result<Vec<u8>, ArrowError> {
+    let rows = StructArray::from(slice.clone());
+    let field: FieldRef =
+        Arc::new(Field::new("row", DataType::Struct(slice.schema().fields().clone()), false));
+    let encoder_options = EncoderOptions::default()
+        .with_explicit_nulls(true)
+        .with_encoder_factory(Arc::new(Encoders { options }));
+    let mut encoder = make_encoder(&field, &rows, &encoder_options)?;
+    for row in 0..slice.num_rows() {
+        if separated {
+            out.push(b',');
+        }
+        separated = true;
+        encoder.encode(row, &mut out);
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests;

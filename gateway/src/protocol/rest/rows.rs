@@ -1,0 +1,34 @@
+//! `GET /v1/tables/{table}/rows?select=&filter=&order=&limit=&cursor=&version=&as_of=&count=`: a
+//! page of rows. Owns the parameters' names.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use super::RestDoor;
+use super::answer::{Form, answer};
+use super::call::Call;
+use super::names::{parse_order, parse_select};
+use super::options::{count_exact, row_limit, version_selector, whole};
+use super::problem::Problem;
+use crate::engine::statement::{Filter, Select, Statement};
+
+const PARAMS: [&str; 8] = ["select", "filter", "order", "limit", "cursor", "version", "as_of", "count"];
+
+/// Answers a page.
+pub(super) async fn page(State(door): State<Arc<RestDoor>>, request: Request) -> Result<Response, Problem> {
+    let (call, _) = Call::open(&door, request)?;
+    let params = call.params(&PARAMS)?;
+    let version = version_selector(whole("version", params.get("version"))?, params.get("as_of"))?;
+    let select = Select {
+        table: call.table()?,
+        columns: params.get("select").map(parse_select).transpose()?,
+        filter: params.get("filter").map(|text| Filter::Text(text.to_owned())),
+        order: params.get("order").map(parse_order).transpose()?.unwrap_or_default(),
+        limit: row_limit(whole("limit", params.get("limit"))?)?,
+        cursor: params.get("cursor").map(str::to_owned),
+        count_exact: count_exact(params.get("count"))?,
+    };
+    answer(&door, call, Statement::Select(select), version, Form::Rows).await
+}

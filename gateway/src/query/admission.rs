@@ -1,0 +1,131 @@
+//! Who may start a query, and when: owns the rate of a subject, the slots of each class of query,
+//! the queue before them, and the watch on resident memory. Does not authorize and does not stop
+//! a query that runs.
+
+mod rate;
+mod resident;
+mod slots;
+
+use std::time::Duration;
+
+use sluice_policies::principal::Principal;
+use tokio::time::Instant;
+
+use self::rate::SubjectRates;
+use self::resident::ResidentMemory;
+use self::slots::{Slot, Slots, SlotsRefusal};
+use super::error::{ErrorCode, QueryError};
+use crate::config::limits::LimitsConfig;
+use crate::engine::statement::Statement;
+use crate::telemetry::Metrics;
+
+/// Classes have slots and queues of their own, so that a light query never waits for heavy ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryClass {
+    /// Cost follows what is returned: pages and lookups.
+    Light,
+    /// Cost follows what is stored: aggregates and SQL.
+    Heavy,
+}
+
+impl QueryClass {
+    /// The class of a statement.
+    pub const fn of(statement: &Statement) -> Self {
+        match statement {
+            Statement::Select(_) | Statement::Lookup(_) => Self::Light,
+            Statement::Aggregate(_) | Statement::Sql(_) => Self::Heavy,
+        }
+    }
+
+    /// The class as metrics name it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Heavy => "heavy",
+        }
+    }
+}
+
+/// The right to run one query until its deadline. Dropping it frees the slot.
+#[derive(Debug)]
+pub struct Permit {
+    deadline: Instant,
+    _slot: Slot,
+}
+
+impl Permit {
+    /// When the query must have ended; the wait for the slot counts.
+    pub const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+}
+
+/// The gate before every query.
+#[derive(Debug)]
+pub struct Admission {
+    rates: SubjectRates,
+    light: Slots,
+    heavy: Slots,
+    resident: ResidentMemory,
+    query_time: Duration,
+    queue_wait: Duration,
+}
+
+impl Admission {
+    /// A gate with every slot free.
+    pub fn new(limits: &LimitsConfig, metrics: &Metrics) -> Self {
+        let slots = |class: QueryClass, count| {
+            Slots::new(class.as_str(), count, limits.queries_queued_max, metrics.clone())
+        };
+        Self {
+            rates: SubjectRates::new(limits),
+            light: slots(QueryClass::Light, limits.queries_concurrent_max),
+            heavy: slots(QueryClass::Heavy, limits.heavy_queries_concurrent_max),
+            resident: ResidentMemory::new(limits.resident_bytes_max),
+            query_time: Duration::from_millis(limits.query_time_ms_max),
+            queue_wait: Duration::from_millis(limits.queue_wait_ms_max),
+        }
+    }
+
+    /// Counts one request against its subject's rate. Requests that need no slot (listings,
+    /// descriptions) call only this; queries are charged by [`Admission::admit`].
+    ///
+    /// # Errors
+    /// `rate_limited`, with the time after which one more request fits.
+    pub fn charge(&self, principal: &Principal) -> Result<(), QueryError> {
+        self.rates.charge(principal).map_err(|wait| {
+            QueryError::new(ErrorCode::RateLimited, "too many requests by this subject").retry_after(wait)
+        })
+    }
+
+    /// Waits for a slot, first come first served in each class. Dropping the future gives up the
+    /// place in the queue.
+    ///
+    /// # Errors
+    /// `rate_limited` when the subject is over its rate; `overloaded` when the queue is full, the
+    /// wait was too long or resident memory is over its limit.
+    pub async fn admit(&self, class: QueryClass, principal: &Principal) -> Result<Permit, QueryError> {
+        let deadline = Instant::now() + self.query_time;
+        self.charge(principal)?;
+        let slots = match class {
+            QueryClass::Light => &self.light,
+            QueryClass::Heavy => &self.heavy,
+        };
+        let slot = slots.acquire(self.queue_wait).await.map_err(|refusal| match refusal {
+            SlotsRefusal::QueueFull => overloaded("every slot and the queue are taken"),
+            SlotsRefusal::WaitedTooLong => overloaded("no slot became free in time"),
+        })?;
+        let alone = self.light.running() + self.heavy.running() == 1;
+        if !alone && self.resident.refuses(class) {
+            return Err(overloaded("memory is short"));
+        }
+        Ok(Permit { deadline, _slot: slot })
+    }
+}
+
+fn overloaded(message: &str) -> QueryError {
+    QueryError::new(ErrorCode::Overloaded, message).retry_after(Duration::from_secs(1))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! Tests of admission at each limit and one beyond it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+
+use futures::future::{Either, poll_immediate};
+
+use super::*;
+
+fn gate(limits: &LimitsConfig) -> Admission {
+    Admission::new(limits, &Metrics::new().unwrap())
+}
+
+fn caller(subject: &str) -> Principal {
+    Principal { subject: subject.to_owned(), ..Principal::local("analyst", BTreeMap::new()) }
+}
+
+fn small() -> LimitsConfig {
+    LimitsConfig {
+        queries_concurrent_max: 2,
+        heavy_queries_concurrent_max: 1,
+        queries_queued_max: 1,
+        queue_wait_ms_max: 60_000,
+        query_time_ms_max: 60_000,
+        ..LimitsConfig::default()
+    }
+}
+
+#[tokio::test]
+async fn slots_fill_then_queue_then_refuse() {
+    let gate = gate(&small());
+    let someone = caller("a");
+    let first = gate.admit(QueryClass::Light, &someone).await.unwrap();
+    let _second = gate.admit(QueryClass::Light, &someone).await.unwrap();
+    let mut third = pin!(gate.admit(QueryClass::Light, &someone));
+    assert!(poll_immediate(third.as_mut()).await.is_none(), "the third waits");
+    let refused = gate.admit(QueryClass::Light, &someone).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Overloaded);
+    assert!(refused.retry_after.is_some());
+    drop(first);
+    assert!(third.await.is_ok());
+}
+
+#[tokio::test]
+async fn a_waiter_that_goes_away_leaves_the_queue() {
+    let gate = gate(&small());
+    let someone = caller("a");
+    let _running = gate.admit(QueryClass::Heavy, &someone).await.unwrap();
+    for _ in 0..3 {
+        let waiting = pin!(gate.admit(QueryClass::Heavy, &someone));
+        let still = futures::future::select(waiting, std::future::ready(())).await;
+        assert!(matches!(still, Either::Right(_)), "queued, neither admitted nor refused");
+    }
+}
+
+#[tokio::test]
+async fn heavy_queries_take_no_light_slot() {
+    let gate = gate(&small());
+    let someone = caller("a");
+    let _heavy = gate.admit(QueryClass::Heavy, &someone).await.unwrap();
+    let _light = gate.admit(QueryClass::Light, &someone).await.unwrap();
+    let _light_too = gate.admit(QueryClass::Light, &someone).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_too_long_is_refused() {
+    let gate = gate(&LimitsConfig { queue_wait_ms_max: 50, ..small() });
+    let someone = caller("a");
+    let _running = gate.admit(QueryClass::Heavy, &someone).await.unwrap();
+    assert_eq!(gate.admit(QueryClass::Heavy, &someone).await.unwrap_err().code, ErrorCode::Overloaded);
+}
+
+#[tokio::test]
+async fn a_subject_over_its_burst_is_told_when_to_come_back_and_others_are_not_affected() {
+    let gate = gate(&LimitsConfig { subject_requests_per_s: 1, subject_burst_requests: 3, ..small() });
+    for _ in 0..3 {
+        gate.charge(&caller("a")).unwrap();
+    }
+    let refused = gate.charge(&caller("a")).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::RateLimited);
+    assert!(refused.retry_after.unwrap() <= Duration::from_secs(1));
+    gate.charge(&caller("b")).unwrap();
+    let other_issuer = Principal { issuer: "elsewhere".to_owned(), ..caller("a") };
+    gate.charge(&other_issuer).unwrap();
+}
+
+#[tokio::test]
+async fn beyond_the_tracked_subjects_all_share_one_allowance() {
+    let limits = LimitsConfig {
+        subject_requests_per_s: 1,
+        subject_burst_requests: 2,
+        subjects_tracked_max: 1,
+        ..small()
+    };
+    let gate = gate(&limits);
+    gate.charge(&caller("a")).unwrap();
+    gate.charge(&caller("b")).unwrap();
+    gate.charge(&caller("c")).unwrap();
+    assert_eq!(gate.charge(&caller("d")).unwrap_err().code, ErrorCode::RateLimited);
+}
+
+#[tokio::test]
+async fn short_memory_refuses_all_but_a_query_that_is_alone() {
+    let gate = gate(&LimitsConfig { resident_bytes_max: 1, ..small() });
+    let someone = caller("a");
+    let _alone = gate.admit(QueryClass::Heavy, &someone).await.unwrap();
+    let refused = gate.admit(QueryClass::Light, &someone).await.unwrap_err();
+    assert_eq!((refused.code, refused.message.as_str()), (ErrorCode::Overloaded, "memory is short"));
+}

@@ -1,0 +1,238 @@
+//! What can go wrong with a question, as callers see it: owns the stable codes and the error
+//! that carries one. Does not know HTTP statuses; doors map codes in one table of their own.
+
+use std::time::Duration;
+
+use crate::engine::error::EngineError;
+pub use crate::engine::error::TextPosition;
+
+/// Stable, documented code of an error; `docs/errors/` has a page for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ErrorCode {
+    /// No or unusable credentials.
+    Unauthenticated,
+    /// The token names no usable role, or asks for one that it does not list.
+    RoleDenied,
+    /// The role lacks a grant (time travel) for what was asked.
+    Forbidden,
+    /// No such table, version or row for this caller.
+    NotFound,
+    /// The table exists for this caller but cannot be read at present.
+    TableUnavailable,
+    /// Malformed request: body, query string, parameter.
+    InvalidRequest,
+    /// A filter or SQL text that does not parse or does not type-check.
+    InvalidExpression,
+    /// A column that does not exist for this caller.
+    UnknownColumn,
+    /// A function that is not on the allow-list, or does not exist.
+    UnknownFunction,
+    /// SQL that is not one read-only `SELECT`, or uses a refused construct.
+    UnsupportedStatement,
+    /// Lookup by a key that is not declared or is masked for this caller.
+    KeyUnavailable,
+    /// Evaluation failed on data that the caller may see (division by zero, a bad cast).
+    EvaluationFailed,
+    /// The cursor is damaged, forged or of another deployment.
+    CursorInvalid,
+    /// The cursor belongs to another query, version or policy.
+    CursorMismatch,
+    /// The cursor or the files behind it are gone.
+    CursorExpired,
+    /// The expression has too many or too deeply nested parts.
+    ExpressionTooLarge,
+    /// The request body or URL is over the limit.
+    RequestTooLarge,
+    /// The result is over the row or byte limit of a call that does not page.
+    ResultTooLarge,
+    /// The subject is over its request rate.
+    RateLimited,
+    /// Every slot and the queue are taken, or memory is short.
+    Overloaded,
+    /// The query ran longer than allowed.
+    DeadlineExceeded,
+    /// The query needed more memory than allowed.
+    MemoryExceeded,
+    /// The server is starting or stopping.
+    Unavailable,
+    /// HTTP method that the path does not take.
+    MethodNotAllowed,
+    /// No representation that the caller accepts.
+    NotAcceptable,
+    /// A body of a media type that the call does not read.
+    UnsupportedMediaType,
+    /// A fault of ours; the cause is in the log under the request id.
+    Internal,
+}
+
+impl ErrorCode {
+    /// Every code, for tables and tests.
+    pub const ALL: [Self; 27] = [
+        Self::Unauthenticated,
+        Self::RoleDenied,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::TableUnavailable,
+        Self::InvalidRequest,
+        Self::InvalidExpression,
+        Self::UnknownColumn,
+        Self::UnknownFunction,
+        Self::UnsupportedStatement,
+        Self::KeyUnavailable,
+        Self::EvaluationFailed,
+        Self::CursorInvalid,
+        Self::CursorMismatch,
+        Self::CursorExpired,
+        Self::ExpressionTooLarge,
+        Self::RequestTooLarge,
+        Self::ResultTooLarge,
+        Self::RateLimited,
+        Self::Overloaded,
+        Self::DeadlineExceeded,
+        Self::MemoryExceeded,
+        Self::Unavailable,
+        Self::MethodNotAllowed,
+        Self::NotAcceptable,
+        Self::UnsupportedMediaType,
+        Self::Internal,
+    ];
+
+    /// The code as callers see it: `snake_case`, never renamed.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "unauthenticated",
+            Self::RoleDenied => "role_denied",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::TableUnavailable => "table_unavailable",
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidExpression => "invalid_expression",
+            Self::UnknownColumn => "unknown_column",
+            Self::UnknownFunction => "unknown_function",
+            Self::UnsupportedStatement => "unsupported_statement",
+            Self::KeyUnavailable => "key_unavailable",
+            Self::EvaluationFailed => "evaluation_failed",
+            Self::CursorInvalid => "cursor_invalid",
+            Self::CursorMismatch => "cursor_mismatch",
+            Self::CursorExpired => "cursor_expired",
+            Self::ExpressionTooLarge => "expression_too_large",
+            Self::RequestTooLarge => "request_too_large",
+            Self::ResultTooLarge => "result_too_large",
+            Self::RateLimited => "rate_limited",
+            Self::Overloaded => "overloaded",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::MemoryExceeded => "memory_exceeded",
+            Self::Unavailable => "unavailable",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::NotAcceptable => "not_acceptable",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// An error as the caller may see it. `source` is for the log only.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct QueryError {
+    /// Stable code.
+    pub code: ErrorCode,
+    /// What went wrong: lowercase, no final dot, names quoted, no hidden name or value.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Where in the caller's text.
+    pub position: Option<TextPosition>,
+    /// When to try again, for codes that pass with time.
+    pub retry_after: Option<Duration>,
+    /// The cause, logged once at the door and never sent.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl QueryError {
+    /// An error with a code and a message.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None, position: None, retry_after: None, source: None }
+    }
+
+    /// A fault of ours: the caller sees no detail, the log sees the cause.
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { source: Some(cause.into()), ..Self::new(ErrorCode::Internal, "internal error") }
+    }
+
+    /// The one answer for every table that does not exist for this caller.
+    pub fn table_not_found(name: &str) -> Self {
+        Self::new(ErrorCode::NotFound, format!("table \"{name}\" not found"))
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds where in the caller's text.
+    #[must_use]
+    pub fn at(mut self, position: Option<TextPosition>) -> Self {
+        self.position = position;
+        self
+    }
+
+    /// Adds when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+}
+
+impl From<EngineError> for QueryError {
+    fn from(error: EngineError) -> Self {
+        let code = match &error {
+            EngineError::UnknownTable(name) => return Self::table_not_found(name),
+            EngineError::UnknownColumn(_) => ErrorCode::UnknownColumn,
+            EngineError::UnknownFunction(_) => ErrorCode::UnknownFunction,
+            EngineError::InvalidExpression(_) => ErrorCode::InvalidExpression,
+            EngineError::Unsupported(_) => ErrorCode::UnsupportedStatement,
+            EngineError::InvalidRequest(_) => ErrorCode::InvalidRequest,
+            EngineError::TooLarge(_) => ErrorCode::ExpressionTooLarge,
+            EngineError::Forbidden(_) => ErrorCode::Forbidden,
+            EngineError::NotFound(_) => ErrorCode::NotFound,
+            EngineError::Expired => ErrorCode::CursorExpired,
+            EngineError::TableUnavailable { .. } => ErrorCode::TableUnavailable,
+            EngineError::ResultTooLarge(_) => ErrorCode::ResultTooLarge,
+            EngineError::KeyUnavailable(_) => ErrorCode::KeyUnavailable,
+            EngineError::Evaluation(_) => ErrorCode::EvaluationFailed,
+            EngineError::Memory(_) => ErrorCode::MemoryExceeded,
+            EngineError::Storage(_) => ErrorCode::TableUnavailable,
+            EngineError::Internal(_) => ErrorCode::Internal,
+        };
+        let mut answer = Self::new(code, error.to_string());
+        match error {
+            EngineError::UnknownColumn(complaint)
+            | EngineError::UnknownFunction(complaint)
+            | EngineError::InvalidExpression(complaint)
+            | EngineError::Unsupported(complaint)
+            | EngineError::InvalidRequest(complaint) => {
+                answer.hint = complaint.hint;
+                answer.position = complaint.position;
+            }
+            EngineError::Memory(source) => answer.source = Some(Box::new(source)),
+            EngineError::Storage(source) | EngineError::Internal(source) => {
+                answer.source = Some(source);
+            }
+            EngineError::TableUnavailable { source, .. } => answer.source = source,
+            EngineError::UnknownTable(_)
+            | EngineError::Forbidden(_)
+            | EngineError::NotFound(_)
+            | EngineError::Expired
+            | EngineError::TooLarge(_)
+            | EngineError::ResultTooLarge(_)
+            | EngineError::KeyUnavailable(_)
+            | EngineError::Evaluation(_) => {}
+        }
+        answer
+    }
+}

@@ -1,0 +1,20 @@
+//! One question by one caller: owns the request type that every door builds and the pipeline
+//! takes. Does not parse wire formats.
+
+use sluice_policies::principal::Principal;
+
+use crate::engine::statement::Statement;
+pub use crate::engine::statement::VersionSelector;
+
+/// A question, who asks it, and how it wants to be answered.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The caller, under the one role that it acts in.
+    pub principal: Principal,
+    /// The question.
+    pub statement: Statement,
+    /// Which version of the tables to read.
+    pub version: VersionSelector,
+    /// Identifies the request in logs and errors.
+    pub request_id: String,
+}

@@ -1,0 +1,269 @@
+//! One statement, from its principal to its rows: owns the order of steps for each kind. Runs on
+//! the engine's threads.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use sha2::{Digest as _, Sha256};
+use sluice_catalog::table::TableStatus;
+
+use super::Shared;
+use super::cursor::{Cursor, Digest, SealedPosition};
+use super::error::{ErrorCode, QueryError};
+use super::request::{Request, VersionSelector};
+use super::response::{PageInfo, Response, TableMeta};
+use crate::engine::authorized::{Authority, AuthorizedQuery, Pin};
+use crate::engine::error::EngineError;
+use crate::engine::page::{self, Page, PageQuery, Position};
+use crate::engine::planner;
+use crate::engine::secured::SecuredTable;
+use crate::engine::statement::{Aggregate, Filter, Lookup, OrderKey, Select, Statement};
+
+/// Runs a request to its complete answer.
+pub(super) async fn run(shared: &Arc<Shared>, request: Request) -> Result<Response, QueryError> {
+    let began = Instant::now();
+    let opened = open_cursor(shared, &request)?;
+    let pin = match &opened {
+        Some((cursor, _)) => Pin::Cursor(cursor.version),
+        None => Pin::Asked(request.version),
+    };
+    let policies = Arc::clone(&shared.policies.borrow());
+    let authority = Authority {
+        engine: &shared.engine,
+        catalog: &shared.catalog,
+        policies: &policies,
+        principal: &request.principal,
+    };
+    let query = AuthorizedQuery::authorize(authority, request.statement, pin).await?;
+    let mut answer = match query.statement() {
+        Statement::Select(select) => self::select(shared, &query, select, opened).await?,
+        Statement::Lookup(lookup) => self::lookup(shared, &query, lookup).await?,
+        Statement::Aggregate(aggregate) => self::aggregate(shared, &query, aggregate).await?,
+        Statement::Sql(sql) => {
+            let parsed = query.parsed().cloned().ok_or_else(|| QueryError::internal("SQL unparsed"))?;
+            planner::sql::sql(&shared.engine, parsed, query.tables(), &sql.params).await?.into()
+        }
+    };
+    answer.tables = query.tables().values().map(|table| meta(table)).collect();
+    answer.elapsed = began.elapsed();
+    Ok(answer)
+}
+
+impl From<planner::Rows> for Response {
+    fn from(rows: planner::Rows) -> Self {
+        Self {
+            schema: rows.schema,
+            batches: rows.batches,
+            page: None,
+            total_rows: None,
+            tables: Vec::new(),
+            elapsed: Duration::ZERO,
+        }
+    }
+}
+
+/// A cursor with the id of the key that it was sealed under.
+type Opened = Option<(Cursor, String)>;
+
+fn open_cursor(shared: &Shared, request: &Request) -> Result<Opened, QueryError> {
+    let Statement::Select(Select { cursor: Some(text), .. }) = &request.statement else {
+        return Ok(None);
+    };
+    if request.version != VersionSelector::Latest {
+        return Err(QueryError::new(ErrorCode::InvalidRequest, "a cursor already names its version")
+            .with_hint("leave out \"version\" and \"as_of\" when continuing"));
+    }
+    shared.sealer.open(text).map(Some)
+}
+
+async fn select(
+    shared: &Shared,
+    query: &AuthorizedQuery,
+    select: &Select,
+    opened: Opened,
+) -> Result<Response, QueryError> {
+    let table = query.table()?;
+    let question = question(table, select.filter.as_ref(), &select.order)?;
+    if let Some((cursor, _)) = &opened {
+        check_cursor(cursor, table, &question)?;
+    }
+    let key_id = opened.as_ref().map_or(shared.sealer.current_key(), |(_, id)| id).to_owned();
+    let from = match &opened {
+        Some((cursor, _)) => Some(
+            cursor
+                .position
+                .position()
+                .ok_or_else(|| QueryError::new(ErrorCode::CursorInvalid, "the cursor is not valid"))?,
+        ),
+        None => None,
+    };
+    let filter = match &select.filter {
+        Some(filter) => Some(page::filter(&shared.engine, table, filter)?),
+        None => None,
+    };
+    let tie_key = shared
+        .sealer
+        .tie_key(&key_id, table.snapshot().table_id())
+        .ok_or_else(|| QueryError::internal("no key for ties"))?;
+    let page_query = PageQuery {
+        columns: select.columns.as_deref(),
+        filter: filter.clone(),
+        order: &select.order,
+        rows_max: page_rows(shared, table, select.limit)?,
+        bytes_max: shared.limits.page_bytes_max,
+        backward: opened.as_ref().is_some_and(|(cursor, _)| cursor.backward),
+        from,
+        tie_key,
+    };
+    let read = page::read(&shared.engine, table, &page_query).await;
+    let page = read.map_err(|error| if opened.is_some() { expired_if_gone(error) } else { error })?;
+    let total_rows = match select.count_exact {
+        true => Some(page::count(&shared.engine, table, filter).await?),
+        false => None,
+    };
+    let info = page_info(shared, &key_id, table, question, &page)?;
+    Ok(Response {
+        schema: page.rows.schema(),
+        batches: vec![page.rows],
+        page: Some(info),
+        total_rows,
+        tables: Vec::new(),
+        elapsed: Duration::ZERO,
+    })
+}
+
+/// Files that a pinned version needs may have been vacuumed since.
+fn expired_if_gone(error: EngineError) -> EngineError {
+    let EngineError::Storage(source) = &error else { return error };
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(source.as_ref());
+    while let Some(current) = next {
+        if current.to_string().contains("not found") {
+            return EngineError::Expired;
+        }
+        next = current.source();
+    }
+    error
+}
+
+fn check_cursor(cursor: &Cursor, table: &SecuredTable, question: &Digest) -> Result<(), QueryError> {
+    let same_question = cursor.table == table.name()
+        && cursor.table_id == table.snapshot().table_id()
+        && cursor.question == *question;
+    let mismatch =
+        |message: &str, hint: &str| Err(QueryError::new(ErrorCode::CursorMismatch, message).with_hint(hint));
+    if !same_question {
+        return mismatch(
+            "the cursor belongs to another question",
+            "repeat the table, filter and order that the cursor came with",
+        );
+    }
+    if cursor.fingerprint != Digest::of(table.fingerprint().as_bytes()) {
+        return mismatch("the cursor was made under another policy", "start again without a cursor");
+    }
+    Ok(())
+}
+
+/// Digest of what a cursor continues: everything that decides which rows come in which order.
+fn question(table: &SecuredTable, filter: Option<&Filter>, order: &[OrderKey]) -> Result<Digest, QueryError> {
+    let text = serde_json::to_vec(&(table.name(), filter, order)).map_err(QueryError::internal)?;
+    let mut digest = Sha256::new();
+    digest.update(b"sluice question");
+    digest.update(text);
+    Ok(Digest::of(&digest.finalize().into()))
+}
+
+fn page_rows(shared: &Shared, table: &SecuredTable, asked: Option<usize>) -> Result<usize, QueryError> {
+    let most =
+        shared.limits.page_rows_max.min(table.table().definition().page_rows_max.unwrap_or(usize::MAX));
+    match asked {
+        Some(0) => Err(QueryError::new(ErrorCode::InvalidRequest, "\"limit\" must be at least 1")),
+        Some(rows) => Ok(rows.min(most)),
+        None => Ok(shared.limits.page_rows_default.min(most)),
+    }
+}
+
+fn page_info(
+    shared: &Shared,
+    key_id: &str,
+    table: &SecuredTable,
+    question: Digest,
+    page: &Page,
+) -> Result<PageInfo, QueryError> {
+    let seal = |position: &Position, backward: bool| {
+        shared.sealer.seal(
+            key_id,
+            &Cursor {
+                table: table.name().to_owned(),
+                version: table.snapshot().version(),
+                table_id: table.snapshot().table_id().to_owned(),
+                position: SealedPosition::from(position),
+                backward,
+                question: question.clone(),
+                fingerprint: Digest::of(table.fingerprint().as_bytes()),
+                expires_ms: shared.sealer.expiry(),
+            },
+        )
+    };
+    let next = page.after.as_ref().filter(|_| page.more_after);
+    let prev = page.before.as_ref().filter(|_| page.more_before);
+    Ok(PageInfo {
+        next_cursor: next.map(|position| seal(position, false)).transpose()?,
+        prev_cursor: prev.map(|position| seal(position, true)).transpose()?,
+        has_more: page.more_after,
+    })
+}
+
+async fn lookup(shared: &Shared, query: &AuthorizedQuery, lookup: &Lookup) -> Result<Response, QueryError> {
+    let table = query.table()?;
+    let page_query = PageQuery {
+        columns: lookup.columns.as_deref(),
+        filter: Some(page::key(table, &lookup.key)?),
+        order: &[],
+        rows_max: 1,
+        bytes_max: usize::MAX,
+        from: None,
+        backward: false,
+        tie_key: [0; 16],
+    };
+    let page = page::read(&shared.engine, table, &page_query).await?;
+    if page.rows.num_rows() == 0 {
+        return Err(QueryError::new(ErrorCode::NotFound, "no row has this key"));
+    }
+    Ok(Response {
+        schema: page.rows.schema(),
+        batches: vec![page.rows],
+        page: None,
+        total_rows: None,
+        tables: Vec::new(),
+        elapsed: Duration::ZERO,
+    })
+}
+
+async fn aggregate(
+    shared: &Shared,
+    query: &AuthorizedQuery,
+    aggregate: &Aggregate,
+) -> Result<Response, QueryError> {
+    let table = Arc::clone(query.table()?);
+    Ok(planner::aggregate(&shared.engine, table, aggregate).await?.into())
+}
+
+/// Which version of a table an answer is true at, and how old that is.
+pub(super) fn meta(table: &SecuredTable) -> TableMeta {
+    let snapshot = table.snapshot();
+    let catalog = table.table();
+    let is_current = catalog.current().is_some_and(|c| c.version() == snapshot.version());
+    let age = if is_current {
+        catalog.age().unwrap_or_default()
+    } else {
+        (Utc::now() - snapshot.committed_at()).to_std().unwrap_or_default()
+    };
+    TableMeta {
+        table: table.name().to_owned(),
+        version: snapshot.version(),
+        committed_at: snapshot.committed_at(),
+        age,
+        stale: matches!(catalog.status(), TableStatus::Serving { stale: Some(_) }),
+    }
+}
