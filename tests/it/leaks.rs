@@ -1,0 +1,8 @@
+//! Nothing leaks: owns the oracle. A second gateway serves a copy that was filtered and masked by
+//! hand, to a role without any policy; for every question both must give the same rows, types and
+//! errors, word for word.
+
+mod generated;
+mod oracle;
+mod probes;
+mod traces;

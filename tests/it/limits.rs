@@ -1,0 +1,19 @@
+//! Limits: owns each limit at n and n + 1, and the requests that are made to break a server. No
+//! test looks at the clock: what is refused late or kills the process fails by itself.
+
+mod expressions;
+mod load;
+mod sizes;
+
+use serde_json::Value;
+use sluice_tests::delta::HandTable;
+use sluice_tests::gateway::{Gateway, Setup};
+
+use crate::accounts;
+
+/// The accounts behind a gateway with these limits.
+async fn limited(name: &str, overrides: Value) -> Gateway {
+    let setup = Setup::new(name, accounts::POLICIES).table(accounts::definition());
+    let _table: HandTable = accounts::write(&setup.place("accounts"));
+    setup.with(overrides).start().await
+}

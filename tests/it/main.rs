@@ -1,0 +1,17 @@
+//! The one integration binary: a module for each concern, all through the wire.
+
+// A test states what must hold; where it does not, the panic is the report.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod accounts;
+mod auth;
+mod demo;
+mod golden;
+mod leaks;
+mod limits;
+mod paging;
+mod permission_matrix;
+mod plain;
+mod python_writers;
+mod rest;
+mod tidy;

@@ -1,0 +1,6 @@
+//! Paging: owns the promise that a walk over a pinned version meets every row exactly once, in
+//! order, in both directions, whatever is written meanwhile; and what becomes of bad cursors.
+
+mod cursors;
+mod model;
+mod walks;

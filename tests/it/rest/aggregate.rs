@@ -1,0 +1,147 @@
+//! `POST /v1/tables/{t}/aggregate`.
+
+use serde_json::{Value, json};
+use sluice_tests::gateway::{Gateway, run};
+
+use crate::plain::Plain;
+
+const FLIGHTS: &str = "/v1/tables/flights/aggregate";
+
+#[test]
+fn groups_and_measures_agree_with_the_engine() {
+    run(async {
+        let gateway = Gateway::demo().await;
+        let plain = Plain::demo(gateway).await;
+        for (body, sql) in [
+            (
+                json!({ "group_by": ["carrier"], "order": "carrier", "measures": [
+                    { "fn": "count", "as": "n" }, { "fn": "count", "column": "dep_delay", "as": "left" },
+                    { "fn": "min", "column": "dep_delay", "as": "low" }, { "fn": "max", "column": "dep_delay", "as": "high" },
+                    { "fn": "sum", "column": "distance", "as": "miles" },
+                    { "fn": "count_distinct", "column": "dest", "as": "dests" },
+                ]}),
+                "select carrier, count(*) n, count(dep_delay) \"left\", min(dep_delay) low, max(dep_delay) high, \
+                 sum(distance) miles, count(distinct dest) dests from flights group by carrier order by carrier",
+            ),
+            (
+                json!({ "group_by": ["origin", { "date_trunc": "month", "column": "time_hour", "as": "m" }],
+                    "measures": [{ "fn": "sum", "column": "flight_id", "as": "s" }],
+                    "filter": "dep_delay > 0", "order": "origin,-m" }),
+                "select origin, date_trunc('month', time_hour) m, sum(flight_id) s from flights \
+                 where dep_delay > 0 group by 1, 2 order by origin, m desc",
+            ),
+            (
+                json!({ "measures": [{ "fn": "count", "as": "n" }, { "fn": "max", "column": "tailnum", "as": "t" }] }),
+                "select count(*) n, max(tailnum) t from flights",
+            ),
+            (
+                json!({ "group_by": ["dest"], "measures": [{ "fn": "count", "as": "n" }],
+                    "having": "n > 10000", "order": "-n", "limit": 5 }),
+                "select dest, count(*) n from flights group by dest having count(*) > 10000 order by n desc, dest limit 5",
+            ),
+            (
+                json!({ "group_by": ["carrier"], "measures": [{ "fn": "count", "as": "n" }], "filter": "1 = 2" }),
+                "select carrier, count(*) n from flights where false group by carrier",
+            ),
+            (
+                json!({ "measures": [{ "fn": "count", "as": "n" }, { "fn": "sum", "column": "distance", "as": "s" }],
+                    "filter": "carrier = 'none'" }),
+                "select count(*) n, sum(distance) s from flights where false",
+            ),
+        ] {
+            let answer = gateway.role("admin").post(FLIGHTS, &body).await.expect_status(200).json();
+            assert_eq!(answer["data"], Value::Array(plain.rows(sql).await), "{body}");
+            assert_eq!(answer["meta"]["table"], json!("flights"));
+        }
+    });
+}
+
+#[test]
+fn means_are_those_of_the_engine_to_the_last_digits() {
+    run(async {
+        let gateway = Gateway::demo().await;
+        let plain = Plain::demo(gateway).await;
+        let body = json!({ "group_by": ["origin"], "order": "origin",
+            "measures": [{ "fn": "avg", "column": "arr_delay", "as": "mean" }] });
+        let rows = gateway.role("admin").post(FLIGHTS, &body).await.expect_status(200).data();
+        let right = plain.rows("select origin, avg(arr_delay) mean from flights group by 1 order by 1").await;
+        assert_eq!(rows.len(), 3);
+        for (row, right) in rows.iter().zip(&right) {
+            assert_eq!(row["origin"], right["origin"]);
+            assert!((row["mean"].as_f64().unwrap() - right["mean"].as_f64().unwrap()).abs() < 1e-9);
+        }
+        let again = gateway.role("admin").post(FLIGHTS, &body).await.expect_status(200).data();
+        assert_eq!(rows, again, "the same question at the same version is the same answer");
+    });
+}
+
+#[test]
+fn a_role_aggregates_what_it_sees() {
+    run(async {
+        let gateway = Gateway::demo().await;
+        let plain = Plain::demo(gateway).await;
+        let body = json!({ "group_by": ["carrier"], "order": "carrier", "measures": [{ "fn": "count", "as": "n" }] });
+        let partner = gateway.role("partner").post(FLIGHTS, &body).await.expect_status(200).data();
+        let right = plain
+            .rows(
+                "select carrier, count(*) n from flights where carrier in ('UA','B6') group by 1 order by 1",
+            )
+            .await;
+        assert_eq!(partner, right);
+
+        let nulls = json!({ "measures": [{ "fn": "count", "column": "c_address", "as": "n" }, { "fn": "max", "column": "c_address", "as": "m" }] });
+        let analyst = gateway
+            .role("analyst")
+            .post("/v1/tables/customer/aggregate", &nulls)
+            .await
+            .expect_status(200)
+            .data();
+        assert_eq!(analyst, [json!({ "n": 0, "m": null })]);
+        let exact = json!({ "measures": [{ "fn": "sum", "column": "c_acctbal", "as": "s" }] });
+        let rounded = gateway
+            .role("analyst")
+            .post("/v1/tables/customer/aggregate", &exact)
+            .await
+            .expect_status(200)
+            .data();
+        assert!((rounded[0]["s"].as_f64().unwrap() % 1000.0).abs() < 1e-6, "{rounded:?}");
+    });
+}
+
+#[test]
+fn mistakes_are_named() {
+    run(async {
+        let gateway = Gateway::demo().await;
+        let partner = gateway.role("partner");
+        for (body, code) in [
+            (
+                json!({ "measures": [{ "fn": "median", "column": "dep_delay", "as": "m" }] }),
+                "invalid_request",
+            ),
+            (json!({ "measures": [{ "fn": "sum", "as": "m" }] }), "invalid_request"),
+            (json!({ "measures": [{ "fn": "sum", "column": "air_time", "as": "m" }] }), "unknown_column"),
+            (
+                json!({ "group_by": ["air_time"], "measures": [{ "fn": "count", "as": "n" }] }),
+                "unknown_column",
+            ),
+            (json!({ "group_by": ["carrier"], "measures": [], "having": "zzz > 1" }), "unknown_column"),
+            (json!({ "group_by": ["carrier"], "measures": [], "order": "zzz" }), "unknown_column"),
+            (
+                json!({ "group_by": [{ "date_trunc": "eon", "column": "time_hour", "as": "e" }], "measures": [] }),
+                "invalid_request",
+            ),
+            (json!({ "grop_by": ["carrier"] }), "invalid_request"),
+            (json!({}), "invalid_request"),
+            (json!([]), "invalid_request"),
+        ] {
+            let answer = partner.post(FLIGHTS, &body).await;
+            assert_eq!(answer.status, 400, "{body}: {}", answer.text());
+            // Which of the two names a structural mistake is not what this holds.
+            assert!(
+                [code, "invalid_expression"].contains(&answer.code().as_str()),
+                "{body}: {}",
+                answer.text()
+            );
+        }
+    });
+}

@@ -1,0 +1,98 @@
+//! `version=` and `as_of=` on every read.
+
+use serde_json::json;
+use sluice_tests::gateway::{Gateway, run};
+
+use crate::plain::Plain;
+
+#[test]
+fn each_version_holds_the_quarters_written_so_far() {
+    run(async {
+        let gateway = Gateway::demo().await;
+        let plain = Plain::demo(gateway).await;
+        let admin = gateway.role("admin");
+        for version in 0..=4_u64 {
+            let path = format!("/v1/tables/flights/rows?version={version}&count=exact&limit=1");
+            let page = admin.get(&path).await.expect_status(200).json();
+            let right =
+                plain.number(&format!("select count(*) from flights where month <= {}", version * 3)).await;
+            assert_eq!(page["page"]["total_rows"], json!(right), "{version}");
+            assert_eq!(page["meta"]["version"], json!(version));
+        }
+        let unknown = admin.get("/v1/tables/flights/rows?version=99").await;
+        assert_eq!((unknown.status, unknown.code().as_str()), (404, "not_found"), "{}", unknown.text());
+    });
+}
+
+#[test]
+fn every_read_takes_a_version() {
+    run(async {
+        let gateway = Gateway::demo().await;
+        let admin = gateway.role("admin");
+        let described = admin.get("/v1/tables/flights?version=1").await.expect_status(200).json();
+        assert_eq!(described["version"], json!(1), "{described}");
+        let row = admin.get("/v1/tables/flights/rows/1?version=1").await.expect_status(200).json();
+        assert_eq!(row["meta"]["version"], json!(1));
+        let _ = admin.get("/v1/tables/flights/rows/1?version=0").await.expect_status(404);
+        let count = json!({ "measures": [{ "fn": "count", "as": "n" }], "version": 0 });
+        let rows = admin.post("/v1/tables/flights/aggregate", &count).await.expect_status(200).data();
+        assert_eq!(rows, [json!({ "n": 0 })]);
+        let page =
+            admin.post("/v1/tables/flights/query", &json!({ "version": 0 })).await.expect_status(200).json();
+        assert_eq!(page["data"], json!([]));
+        let sql = json!({ "sql": "select count(*) as n from airlines", "version": 0 });
+        assert_eq!(admin.post("/v1/sql", &sql).await.expect_status(200).data(), [json!({ "n": 0 })]);
+    });
+}
+
+#[test]
+fn a_moment_names_the_version_that_was_newest_then() {
+    run(async {
+        let gateway = Gateway::demo().await;
+        let admin = gateway.role("admin");
+        let third = admin.get("/v1/tables/flights/rows?version=3&limit=1").await.expect_status(200).json();
+        let committed = third["meta"]["as_of"].as_str().unwrap().to_owned();
+        let at = admin.ask("/v1/tables/flights/rows", &[("as_of", &committed), ("limit", "1")]).await;
+        // Two commits of one millisecond share their moment; the newest of them answers.
+        let version = at.expect_status(200).json()["meta"]["version"].as_u64().unwrap();
+        assert!((3..=4).contains(&version), "{version}");
+        let later = admin
+            .get("/v1/tables/flights/rows?as_of=2100-01-01T00:00:00Z&limit=1")
+            .await
+            .expect_status(200)
+            .json();
+        assert_eq!(later["meta"]["version"], json!(4));
+        let before = admin.get("/v1/tables/flights/rows?as_of=1999-01-01T00:00:00%2B02:00").await;
+        assert_eq!((before.status, before.code().as_str()), (404, "not_found"), "{}", before.text());
+    });
+}
+
+#[test]
+fn travel_takes_a_grant() {
+    run(async {
+        let gateway = Gateway::demo().await;
+        for role in ["analyst", "partner"] {
+            let caller = gateway.role(role);
+            for query in [
+                "version=1",
+                "version=4",
+                "version=99",
+                "as_of=2100-01-01T00:00:00Z",
+                "as_of=1999-01-01T00:00:00Z",
+            ] {
+                let answer = caller.get(&format!("/v1/tables/flights/rows?{query}")).await;
+                assert_eq!(
+                    (answer.status, answer.code().as_str()),
+                    (403, "forbidden"),
+                    "{role} {query}: {}",
+                    answer.text()
+                );
+            }
+            let sql = json!({ "sql": "select 1 from airlines", "version": 0 });
+            assert_eq!(caller.post("/v1/sql", &sql).await.code(), "forbidden", "{role}");
+        }
+        // What does not exist for a role does not exist at any version.
+        let hidden = gateway.role("partner").get("/v1/tables/customer/rows?version=1").await;
+        assert_eq!((hidden.status, hidden.code().as_str()), (404, "not_found"), "{}", hidden.text());
+    });
+}
