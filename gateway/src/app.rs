@@ -22,7 +22,7 @@ use tracing::{info, warn};
 
 use self::assembly::{Assembly, assemble};
 use self::listeners::Listener;
-use self::policy_keeper::{KeeperReport, PolicyKeeper};
+use self::policy_keeper::{KeeperReport, PolicyKeeper, digest_of};
 use crate::config::Config;
 use crate::protocol::auth::Authenticator;
 use crate::protocol::rest::{RestDoor, router};
@@ -91,6 +91,7 @@ impl App {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub async fn start(config: Config) -> Result<RunningApp, StartError> {
+        let loaded = digest_of(&config.policies.files).await;
         let Assembly { verifier, cursor_keys, mask_keys, catalog, engine, policies } =
             assemble(&config).await.map_err(StartError::Problems)?;
         let metrics = Metrics::new().map_err(StartError::Metrics)?;
@@ -111,6 +112,7 @@ impl App {
         });
         let keeper = PolicyKeeper {
             files: config.policies.files.clone(),
+            loaded,
             interval: Duration::from_millis(config.policies.reload_interval_ms),
             mask_keys,
             catalog: Arc::clone(&catalog),

@@ -10,6 +10,7 @@ mod functions;
 mod keyset;
 pub mod page;
 pub mod planner;
+mod preempt;
 mod relabel;
 mod scan;
 pub mod secured;

@@ -38,7 +38,7 @@ fn the_lake_holds_the_real_rows() {
 fn flights_are_partitioned_by_month_with_a_history() {
     run(async {
         let gateway = Gateway::demo().await;
-        let flights = gateway.role("admin").get("/v1/tables/flights").await.expect_status(200).json();
+        let flights = gateway.role("admin").get("/v1/tables/flights").await.expect_status(200).object();
         assert_eq!(flights["version"], json!(4));
         let partitions: Vec<&str> = flights["columns"]
             .as_array()

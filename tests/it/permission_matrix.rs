@@ -122,7 +122,7 @@ async fn columns(caller: &Caller) -> String {
         if answer.status != 200 {
             continue;
         }
-        let described = answer.json();
+        let described = answer.object();
         let columns: Vec<String> = described["columns"]
             .as_array()
             .unwrap()

@@ -34,7 +34,7 @@ fn write(python: &str, table: &Path, step: &str) -> (u64, Vec<Value>) {
 async fn caught_up(reader: &Caller, version: u64) -> Value {
     until("the gateway follows the writer", || async {
         let described = reader.get("/v1/tables/t").await;
-        let described = (described.status == 200).then(|| described.json())?;
+        let described = (described.status == 200).then(|| described.object())?;
         (described["version"].as_u64() == Some(version)).then_some(described)
     })
     .await

@@ -145,6 +145,18 @@ impl Answer {
             .unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text()))
     }
 
+    /// The object that a call on one thing answers: a description, a row.
+    ///
+    /// # Panics
+    ///
+    /// When it is no such answer.
+    pub fn object(&self) -> Value {
+        match &self.json()["data"] {
+            Value::Object(members) => Value::Object(members.clone()),
+            _ => panic!("no object: {}", self.text()),
+        }
+    }
+
     /// The rows of the answer.
     ///
     /// # Panics

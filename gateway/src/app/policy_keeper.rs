@@ -40,6 +40,8 @@ pub(super) struct KeeperReport {
 /// The task's parts.
 pub(super) struct PolicyKeeper {
     pub(super) files: Vec<PathBuf>,
+    /// The files as they were before the first load: changes made meanwhile are seen as changes.
+    pub(super) loaded: FilesDigest,
     pub(super) interval: Duration,
     pub(super) mask_keys: Arc<KeyRing>,
     pub(super) catalog: Arc<Catalog>,
@@ -50,7 +52,8 @@ pub(super) struct PolicyKeeper {
     pub(super) reports: watch::Sender<KeeperReport>,
 }
 
-type FilesDigest = [u8; 32];
+/// Which files there are and what they hold.
+pub(super) type FilesDigest = [u8; 32];
 
 impl PolicyKeeper {
     /// Runs until cancelled.
@@ -58,8 +61,7 @@ impl PolicyKeeper {
         let mut ticks = tokio::time::interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut catalog_changes = self.catalog.subscribe();
-        // What was loaded at start may be older than the files are by now; the first look tells.
-        let mut tried: Option<FilesDigest> = None;
+        let mut tried: Option<FilesDigest> = Some(self.loaded);
         self.metrics.policies_current(true);
         self.bind_new_tables().await;
         loop {
@@ -84,16 +86,16 @@ impl PolicyKeeper {
     }
 
     async fn look_at_policies(&self, tried: &mut Option<FilesDigest>) {
-        let found = self.digest().await;
+        let found = digest_of(&self.files).await;
         if *tried == Some(found) {
             return;
         }
         tokio::time::sleep(SETTLING).await;
-        if self.digest().await != found {
+        if digest_of(&self.files).await != found {
             return;
         }
         let loaded = load_policies(self.files.clone(), &self.mask_keys, &self.catalog, &self.engine).await;
-        if self.digest().await != found {
+        if digest_of(&self.files).await != found {
             // Written while it was read: the next look sees the whole.
             return;
         }
@@ -111,21 +113,6 @@ impl PolicyKeeper {
                 self.report(|report| report.policy_problems = problems.len());
             }
         }
-    }
-
-    async fn digest(&self) -> FilesDigest {
-        let mut digest = Sha256::new();
-        for file in &self.files {
-            let content = tokio::fs::read(file).await;
-            let (is_there, bytes) = match &content {
-                Ok(bytes) => (1_u8, bytes.as_slice()),
-                Err(_) => (0_u8, &[][..]),
-            };
-            digest.update([is_there]);
-            digest.update((bytes.len() as u64).to_be_bytes());
-            digest.update(bytes);
-        }
-        digest.finalize().into()
     }
 
     /// Tables that appeared are bound one by one, so that one that the policies do not fit keeps
@@ -178,6 +165,22 @@ impl PolicyKeeper {
         });
         self.metrics.policies_current(self.reports.borrow().policy_problems == 0);
     }
+}
+
+/// Reads the files.
+pub(super) async fn digest_of(files: &[PathBuf]) -> FilesDigest {
+    let mut digest = Sha256::new();
+    for file in files {
+        let content = tokio::fs::read(file).await;
+        let (is_there, bytes) = match &content {
+            Ok(bytes) => (1_u8, bytes.as_slice()),
+            Err(_) => (0_u8, &[][..]),
+        };
+        digest.update([is_there]);
+        digest.update((bytes.len() as u64).to_be_bytes());
+        digest.update(bytes);
+    }
+    digest.finalize().into()
 }
 
 /// The set with every new table that it fits, when there is one, and what is wrong with each of

@@ -106,7 +106,7 @@ fn is_origin(text: &str) -> bool {
 pub struct TelemetryConfig {
     /// `text` for people, `json` for collectors.
     pub log_format: LogFormat,
-    /// What is logged, as `level` or `module=level` parts (`info,sluice_catalog=debug`).
+    /// What is logged, as `level` or `module=level` parts (`warn,sluice_catalog=debug`).
     pub log_filter: String,
 }
 
@@ -121,9 +121,12 @@ pub enum LogFormat {
     Json,
 }
 
+/// Our own life cycle, and what goes wrong elsewhere: libraries narrate at `info`.
+const DEFAULT_LOG_FILTER: &str = "warn,sluice=info";
+
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        Self { log_format: LogFormat::Text, log_filter: "info".to_owned() }
+        Self { log_format: LogFormat::Text, log_filter: DEFAULT_LOG_FILTER.to_owned() }
     }
 }
 

@@ -22,6 +22,7 @@ use datafusion::physical_plan::{
 use futures::StreamExt;
 
 use super::error::BelowBarrier;
+use super::preempt::giving_way;
 use super::secured::transform::Transform;
 
 /// Reads raw rows and lets through what the policy shows of them.
@@ -105,7 +106,8 @@ impl ExecutionPlan for SecuredExec {
                 other => Some(other),
             })
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), shown)))
+        let shown = Box::pin(RecordBatchStreamAdapter::new(self.schema(), shown));
+        Ok(giving_way(shown))
     }
 }
 

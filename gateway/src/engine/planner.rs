@@ -10,12 +10,13 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
 
 use super::error::EngineError;
+use super::preempt;
 use super::session::Engine;
 
 pub use aggregate::aggregate;
@@ -31,9 +32,17 @@ pub struct Rows {
 
 /// Optimizes and runs `plan` to its end.
 async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Result<Rows, EngineError> {
-    let physical = state.create_physical_plan(plan).await.map_err(EngineError::planning)?;
+    let mut physical = state.create_physical_plan(plan).await.map_err(EngineError::planning)?;
+    let mut task = state.task_ctx();
+    if preempt::pairs_rows(&physical) {
+        let small = state.config().clone().with_batch_size(preempt::PAIRING_BATCH_ROWS);
+        let state = SessionStateBuilder::new_from_existing(state.clone()).with_config(small).build();
+        physical = state.create_physical_plan(plan).await.map_err(EngineError::planning)?;
+        task = state.task_ctx();
+    }
+    let physical = preempt::everywhere(physical).map_err(EngineError::planning)?;
     let schema = physical.schema();
-    let mut stream = execute_stream(physical, state.task_ctx()).map_err(EngineError::execution)?;
+    let mut stream = execute_stream(physical, task).map_err(EngineError::execution)?;
     let (mut batches, mut rows, mut bytes) = (Vec::new(), 0_usize, 0_usize);
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(EngineError::execution)?;

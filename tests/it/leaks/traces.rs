@@ -48,7 +48,7 @@ fn sizes_are_shown_to_nobody_who_is_filtered() {
     run(async {
         for pair in pairs().await {
             let listed = pair.secured.get("/v1/tables").await.expect_status(200).text();
-            let described = pair.secured.get("/v1/tables/accounts").await.expect_status(200).json();
+            let described = pair.secured.get("/v1/tables/accounts").await.expect_status(200).object();
             assert!(described["rows"].is_null() && described["bytes"].is_null(), "{described}");
             assert!(!listed.contains("\"rows\":2") && !listed.contains("\"bytes\":1"), "{listed}");
             let page =

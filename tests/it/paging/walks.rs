@@ -81,7 +81,7 @@ impl Stage {
         let newest = self.table.version();
         until("the gateway follows the table", || async {
             let described = reader.get("/v1/tables/t").await;
-            (described.status == 200 && described.json()["version"].as_u64() == Some(newest)).then_some(())
+            (described.status == 200 && described.object()["version"].as_u64() == Some(newest)).then_some(())
         })
         .await;
     }

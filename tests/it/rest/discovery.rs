@@ -51,7 +51,7 @@ fn only_unfiltered_roles_learn_the_size_of_a_table() {
         assert_eq!(size(partner.clone(), "airlines"), (json!(16), true));
         let (rows, bytes) = size(partner, "flights");
         assert!(rows.is_null() && !bytes);
-        let described = gateway.role("partner").get("/v1/tables/flights").await.json();
+        let described = gateway.role("partner").get("/v1/tables/flights").await.object();
         assert!(described["rows"].is_null() && described["bytes"].is_null(), "{described}");
     });
 }
@@ -60,8 +60,8 @@ fn only_unfiltered_roles_learn_the_size_of_a_table() {
 fn a_description_shows_columns_as_the_caller_sees_them() {
     run(async {
         let gateway = Gateway::demo().await;
-        let admin = gateway.role("admin").get("/v1/tables/customer").await.expect_status(200).json();
-        let analyst = gateway.role("analyst").get("/v1/tables/customer").await.expect_status(200).json();
+        let admin = gateway.role("admin").get("/v1/tables/customer").await.expect_status(200).object();
+        let analyst = gateway.role("analyst").get("/v1/tables/customer").await.expect_status(200).object();
         let names = [
             "c_custkey",
             "c_name",
@@ -94,12 +94,12 @@ fn a_description_shows_columns_as_the_caller_sees_them() {
 fn a_hidden_column_is_not_described() {
     run(async {
         let gateway = Gateway::demo().await;
-        let admin = gateway.role("admin").get("/v1/tables/flights").await.json();
+        let admin = gateway.role("admin").get("/v1/tables/flights").await.object();
         let partner = gateway.role("partner").get("/v1/tables/flights").await;
         assert!(!partner.text().contains("air_time"), "{}", partner.text());
         let mut expected = columns(&admin);
         expected.retain(|name| *name != "air_time");
-        assert_eq!(columns(&partner.json()), expected);
+        assert_eq!(columns(&partner.object()), expected);
     });
 }
 
@@ -107,8 +107,8 @@ fn a_hidden_column_is_not_described() {
 fn a_masked_key_is_no_key_to_look_up_by() {
     run(async {
         let gateway = Gateway::demo().await;
-        let admin = gateway.role("admin").get("/v1/tables/planes").await.json();
-        let analyst = gateway.role("analyst").get("/v1/tables/planes").await.json();
+        let admin = gateway.role("admin").get("/v1/tables/planes").await.object();
+        let analyst = gateway.role("analyst").get("/v1/tables/planes").await.object();
         assert_eq!(admin["key_lookup"], json!(true), "{admin}");
         assert_eq!(analyst["key_lookup"], json!(false), "{analyst}");
     });

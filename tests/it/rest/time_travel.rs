@@ -29,7 +29,7 @@ fn every_read_takes_a_version() {
     run(async {
         let gateway = Gateway::demo().await;
         let admin = gateway.role("admin");
-        let described = admin.get("/v1/tables/flights?version=1").await.expect_status(200).json();
+        let described = admin.get("/v1/tables/flights?version=1").await.expect_status(200).object();
         assert_eq!(described["version"], json!(1), "{described}");
         let row = admin.get("/v1/tables/flights/rows/1?version=1").await.expect_status(200).json();
         assert_eq!(row["meta"]["version"], json!(1));
