@@ -21,7 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use self::assembly::{Assembly, assemble};
-use self::listeners::Listener;
+use self::listeners::{Listener, load_certificate};
 use self::policy_keeper::{KeeperReport, PolicyKeeper, digest_of};
 use crate::config::Config;
 use crate::protocol::auth::Authenticator;
@@ -163,7 +163,7 @@ impl RunningApp {
     /// timeout, and stops.
     pub async fn shutdown(self) {
         let Self { draining, drain_delay, drain_timeout, listener, cancel, mut tasks, follower, .. } = self;
-        info!(drain_timeout_ms = drain_timeout.as_millis(), "draining");
+        info!(?drain_timeout, "draining");
         draining.send_replace(true);
         tokio::time::sleep(drain_delay).await;
         listener.drain(drain_timeout).await;
@@ -172,6 +172,17 @@ impl RunningApp {
         // A follower that panicked has nothing left to stop.
         let _ = follower.await;
         info!("stopped");
+    }
+}
+
+/// Reads the TLS files, when there are any, as starting would.
+///
+/// # Errors
+/// When they cannot be used.
+pub async fn check_certificate(config: &Config) -> Result<(), StartError> {
+    match &config.server.tls {
+        Some(files) => load_certificate(files).await.map(|_| ()),
+        None => Ok(()),
     }
 }
 

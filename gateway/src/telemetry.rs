@@ -28,7 +28,7 @@ pub fn install_logs(config: &TelemetryConfig) -> Result<(), TryInitError> {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).finish().try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).finish().try_init(),
     }
 }
 

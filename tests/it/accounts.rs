@@ -91,11 +91,17 @@ pub(crate) fn schema() -> SchemaRef {
 
 /// Writes the table in three files of mixed tenants, and one of tenant b alone.
 pub(crate) fn write(directory: &Path) -> HandTable {
-    let mut table = HandTable::create(directory, &schema());
+    write_as(HandTable::create(directory, &schema()).numbered(), RecordBatch::clone)
+}
+
+/// Writes the same files into an empty table with each one's rows changed, so that what is left of
+/// them stays in its place.
+pub(crate) fn write_as(mut table: HandTable, change: impl Fn(&RecordBatch) -> RecordBatch) -> HandTable {
     let rows = raw();
-    table.append(&[rows.slice(0, 50), rows.slice(50, 30)]);
-    table.append(&[rows.slice(80, 60)]);
-    table.append(&[rows.slice(140, 60)]);
+    let file = |first: usize, count: usize| change(&rows.slice(first, count));
+    table.append(&[file(0, 50), file(50, 30)]);
+    table.append(&[file(80, 60)]);
+    table.append(&[file(140, 60)]);
     table
 }
 

@@ -109,7 +109,8 @@ def create_typed():
 
 
 def more():
-    append(numbered(1000 + len(rows), 25))
+    evolved = any("extra" in row for row in rows)
+    append(numbered(1000 + len(rows), 25), **({"schema_mode": "merge"} if evolved else {}))
 
 
 def evolve():

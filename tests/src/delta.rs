@@ -12,7 +12,7 @@ use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use serde_json::{Value, json};
 
 /// Start of the invented clock of commits, in milliseconds since the epoch.
@@ -27,6 +27,8 @@ pub struct HandTable {
     files: Vec<HandFile>,
     row_group_rows: usize,
     with_stats: bool,
+    numbered: bool,
+    files_written: u64,
 }
 
 /// A live data file.
@@ -51,15 +53,24 @@ impl HandTable {
             files: Vec::new(),
             row_group_rows: 16,
             with_stats: true,
+            numbered: false,
+            files_written: 0,
         };
         table.commit("CREATE TABLE", vec![schema::protocol(schema), table.metadata()]);
         table
     }
 
-    /// Later files carry no statistics.
+    /// Later files carry no statistics, neither in the log nor inside.
     #[must_use]
     pub fn without_stats(mut self) -> Self {
         self.with_stats = false;
+        self
+    }
+
+    /// Later files are named in the order of writing, which is then their canonical order too.
+    #[must_use]
+    pub fn numbered(mut self) -> Self {
+        self.numbered = true;
         self
     }
 
@@ -158,14 +169,22 @@ impl HandTable {
         }})
     }
 
-    /// Writes the rows as a file of a random name, so that path order is not the order of writing.
+    /// Writes the rows as a file, by default of a random name, so that path order is not the order
+    /// of writing.
     fn add(&mut self, rows: RecordBatch, data_change: bool) -> Value {
-        let path = format!("part-{:016x}.parquet", rand::random::<u64>());
+        let name = if self.numbered { self.files_written } else { rand::random::<u64>() };
+        self.files_written += 1;
+        let path = format!("part-{name:016x}.parquet");
         let place = self.directory.join(&path);
         let properties = WriterProperties::builder()
             .set_max_row_group_row_count(Some(self.row_group_rows))
             .set_data_page_row_count_limit(4)
             .set_write_batch_size(4)
+            .set_statistics_enabled(if self.with_stats {
+                EnabledStatistics::Page
+            } else {
+                EnabledStatistics::None
+            })
             .build();
         let file = File::create(&place).expect("make a data file");
         let mut writer =

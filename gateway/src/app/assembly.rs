@@ -102,12 +102,12 @@ fn start_engine(config: &Config) -> Result<Arc<Engine>, Vec<Diagnostic>> {
 
 fn engine_config(limits: &LimitsConfig) -> EngineConfig {
     let cores = available_parallelism().map_or(1, usize::from);
-    let threads = if limits.engine_threads == 0 { cores } else { limits.engine_threads };
+    let threads = if limits.engine_threads == 0 { (4 * cores).max(8) } else { limits.engine_threads };
     EngineConfig {
         memory_bytes_max: limits.memory_bytes_max,
         spill_bytes_max: limits.spill_bytes_max,
         spill_dir: limits.spill_dir.clone(),
-        partitions: threads,
+        partitions: cores.min(threads),
         threads,
         expression_nodes_max: limits.expression_nodes_max,
         expression_depth_max: limits.expression_depth_max,

@@ -16,7 +16,7 @@ use tracing::error;
 use self::gate::ConnectionGate;
 use super::StartError;
 use crate::config::limits::LimitsConfig;
-use crate::config::serving::ServerConfig;
+use crate::config::serving::{ServerConfig, TlsConfig};
 
 /// Time between HTTP/2 pings to a silent peer, and how long its answer may take.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -53,7 +53,7 @@ impl Listener {
     ) -> Result<Self, StartError> {
         let refused = |source| StartError::Listen { addr: server.http_addr, source };
         let tls = match &server.tls {
-            Some(_) => Some(tls_config(server).await?),
+            Some(files) => Some(load_certificate(files).await?),
             None => None,
         };
         let socket = TcpListener::bind(server.http_addr).map_err(refused)?;
@@ -95,13 +95,11 @@ impl Listener {
     }
 }
 
-async fn tls_config(server: &ServerConfig) -> Result<RustlsConfig, StartError> {
-    let Some(tls) = &server.tls else {
-        return Err(StartError::Tls(std::io::Error::other("no certificate is configured")));
-    };
+/// Reads the certificate chain and its key; HTTP/2 and HTTP/1 are both offered.
+pub(super) async fn load_certificate(files: &TlsConfig) -> Result<RustlsConfig, StartError> {
     // Another gateway in this process may have installed the same provider already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    RustlsConfig::from_pem_chain_file(&tls.cert_file, &tls.key_file).await.map_err(StartError::Tls)
+    RustlsConfig::from_pem_file(&files.cert_file, &files.key_file).await.map_err(StartError::Tls)
 }
 
 fn bound_http<A>(server: &mut Server<SocketAddr, A>, config: &ServerConfig, limits: &LimitsConfig) {

@@ -6,12 +6,16 @@ use sluice_policies::diagnostic::Diagnostic;
 
 use super::{CliError, output};
 use crate::app::assembly::{Assembly, assemble};
+use crate::app::check_certificate;
 use crate::config::Config;
 
 /// Fails with every problem, unreadable tables included.
 pub(super) async fn run(config: Config) -> Result<(), CliError> {
     let assembly = assemble(&config).await.map_err(CliError::Problems)?;
-    let problems = table_problems(&config, &assembly);
+    let mut problems = table_problems(&config, &assembly);
+    if let Err(error) = check_certificate(&config).await {
+        problems.push(config.field_problem(&["server", "tls"], &format!("cannot be used: {error}")));
+    }
     if !problems.is_empty() {
         return Err(CliError::Problems(problems));
     }

@@ -115,6 +115,18 @@ pub enum EngineError {
 pub(super) struct BelowBarrier(#[source] pub(super) DataFusionError);
 
 impl EngineError {
+    /// A data file that the log names is not in the store.
+    pub fn is_missing_file(&self) -> bool {
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(current) = next {
+            if matches!(current.downcast_ref(), Some(object_store::Error::NotFound { .. })) {
+                return true;
+            }
+            next = current.source();
+        }
+        false
+    }
+
     /// Reads an error of planning: the caller's text is at fault unless the kind says otherwise.
     pub(crate) fn planning(error: DataFusionError) -> Self {
         Self::classify(error, |message| Self::InvalidExpression(Complaint::new(message)))

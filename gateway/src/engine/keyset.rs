@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float32Array, Float64Array, Int8Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, Int8Array, RecordBatch};
 use arrow::compute::{SortOptions, concat_batches, take_record_batch};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Float32Type, Float64Type, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 
@@ -64,7 +64,7 @@ impl KeyEncoder {
         for key in &self.keys {
             let values = batch.column(key.column);
             columns.push(rank(values, key.nulls_first));
-            columns.push(Arc::clone(values));
+            columns.push(one_zero(values));
         }
         columns.extend(self.ties.iter().map(|tie| Arc::clone(batch.column(*tie))));
         let rows = self.converter.convert_columns(&columns)?;
@@ -76,19 +76,25 @@ fn sort_field(data_type: DataType, descending: bool) -> SortField {
     SortField::new_with_options(data_type, SortOptions { descending, nulls_first: false })
 }
 
+/// The values with one kind of zero: both are equal, so that the next key decides between them.
+fn one_zero(values: &ArrayRef) -> ArrayRef {
+    if let Some(floats) = values.as_primitive_opt::<Float64Type>() {
+        return Arc::new(floats.unary::<_, Float64Type>(|v| if v == 0.0 { 0.0 } else { v }));
+    }
+    if let Some(floats) = values.as_primitive_opt::<Float32Type>() {
+        return Arc::new(floats.unary::<_, Float32Type>(|v| if v == 0.0 { 0.0 } else { v }));
+    }
+    Arc::clone(values)
+}
+
 /// 0 for values, larger for NaN and then null; negative where those come first.
 fn rank(values: &ArrayRef, nulls_first: bool) -> ArrayRef {
     let sign: i8 = if nulls_first { -1 } else { 1 };
-    let is_nan: Box<dyn Fn(usize) -> bool> = match values.data_type() {
-        DataType::Float64 => match values.as_any().downcast_ref::<Float64Array>() {
-            Some(floats) => Box::new(|i| floats.value(i).is_nan()),
-            None => Box::new(|_| false),
-        },
-        DataType::Float32 => match values.as_any().downcast_ref::<Float32Array>() {
-            Some(floats) => Box::new(|i| floats.value(i).is_nan()),
-            None => Box::new(|_| false),
-        },
-        _ => Box::new(|_| false),
+    let doubles = values.as_primitive_opt::<Float64Type>();
+    let singles = values.as_primitive_opt::<Float32Type>();
+    let is_nan = |i: usize| {
+        doubles.is_some_and(|floats| floats.value(i).is_nan())
+            || singles.is_some_and(|floats| floats.value(i).is_nan())
     };
     let ranks = (0..values.len()).map(|i| {
         if values.is_null(i) {

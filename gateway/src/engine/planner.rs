@@ -8,7 +8,7 @@ pub mod sql;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
@@ -107,14 +107,17 @@ fn depends_on_order(expr: &Expr, node: &LogicalPlan) -> bool {
     let walked = expr.apply(|e| {
         if let Expr::AggregateFunction(f) = e {
             let exact = ["count", "min", "max", "bool_and", "bool_or", "bit_and", "bit_or", "bit_xor"];
-            let additive = ["sum", "avg"];
-            depends |= if exact.contains(&f.func.name()) {
-                false
-            } else if additive.contains(&f.func.name()) {
-                f.params.args.iter().any(|a| a.get_type(schema.as_ref()).map_or(true, |t| t.is_floating()))
-            } else {
-                true
+            let of = |ok: fn(&DataType) -> bool| {
+                f.params.args.iter().all(|a| a.get_type(schema.as_ref()).is_ok_and(|t| ok(&t)))
             };
+            let fixed = match f.func.name() {
+                name if exact.contains(&name) => true,
+                "sum" => of(|t| !t.is_floating()),
+                // Means of integers are summed as floats.
+                "avg" => of(DataType::is_decimal),
+                _ => false,
+            };
+            depends |= !fixed;
         }
         Ok(TreeNodeRecursion::Continue)
     });

@@ -25,7 +25,9 @@ pub(super) async fn run(shared: &Arc<Shared>, request: Request) -> Result<Respon
     let began = Instant::now();
     let opened = open_cursor(shared, &request)?;
     let pin = match &opened {
-        Some((cursor, _)) => Pin::Cursor(cursor.version),
+        Some((cursor, _)) if continues(cursor, &request.statement) => Pin::Cursor(cursor.version),
+        // A cursor of another table says nothing about this one's versions.
+        Some(_) => Pin::Asked(VersionSelector::Latest),
         None => Pin::Asked(request.version),
     };
     let policies = Arc::clone(&shared.policies.borrow());
@@ -70,11 +72,21 @@ fn open_cursor(shared: &Shared, request: &Request) -> Result<Opened, QueryError>
     let Statement::Select(Select { cursor: Some(text), .. }) = &request.statement else {
         return Ok(None);
     };
-    if request.version != VersionSelector::Latest {
-        return Err(QueryError::new(ErrorCode::InvalidRequest, "a cursor already names its version")
+    let (cursor, key_id) = shared.sealer.open(text)?;
+    let same = match request.version {
+        VersionSelector::Latest => true,
+        VersionSelector::Version(version) => version == cursor.version,
+        VersionSelector::AsOf(_) => false,
+    };
+    if !same {
+        return Err(QueryError::new(ErrorCode::CursorMismatch, "the cursor belongs to another version")
             .with_hint("leave out \"version\" and \"as_of\" when continuing"));
     }
-    shared.sealer.open(text).map(Some)
+    Ok(Some((cursor, key_id)))
+}
+
+fn continues(cursor: &Cursor, statement: &Statement) -> bool {
+    matches!(statement, Statement::Select(select) if select.table.eq_ignore_ascii_case(&cursor.table))
 }
 
 async fn select(
@@ -135,15 +147,7 @@ async fn select(
 
 /// Files that a pinned version needs may have been vacuumed since.
 fn expired_if_gone(error: EngineError) -> EngineError {
-    let EngineError::Storage(source) = &error else { return error };
-    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(source.as_ref());
-    while let Some(current) = next {
-        if current.to_string().contains("not found") {
-            return EngineError::Expired;
-        }
-        next = current.source();
-    }
-    error
+    if error.is_missing_file() { EngineError::Expired } else { error }
 }
 
 fn check_cursor(cursor: &Cursor, table: &SecuredTable, question: &Digest) -> Result<(), QueryError> {
@@ -178,7 +182,12 @@ fn page_rows(shared: &Shared, table: &SecuredTable, asked: Option<usize>) -> Res
         shared.limits.page_rows_max.min(table.table().definition().page_rows_max.unwrap_or(usize::MAX));
     match asked {
         Some(0) => Err(QueryError::new(ErrorCode::InvalidRequest, "\"limit\" must be at least 1")),
-        Some(rows) => Ok(rows.min(most)),
+        Some(rows) if rows > most => Err(QueryError::new(
+            ErrorCode::InvalidRequest,
+            format!("\"limit\" is over the most rows of a page, {most}"),
+        )
+        .with_hint("ask for less, and continue with the cursor")),
+        Some(rows) => Ok(rows),
         None => Ok(shared.limits.page_rows_default.min(most)),
     }
 }

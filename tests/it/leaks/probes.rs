@@ -254,3 +254,25 @@ fn measures_and_descriptions_tell_what_the_copy_tells() {
         }
     });
 }
+
+#[test]
+fn whether_a_condition_fails_does_not_depend_on_statistics_of_hidden_rows() {
+    run(async {
+        for pair in pairs().await.iter().filter(|pair| pair.with_stats) {
+            for bound in (0..=200).step_by(5) {
+                for condition in [
+                    format!("1/(bal - bal) = 1 AND id > {bound}"),
+                    format!("id > {bound} AND 1/(bal - bal) = 1"),
+                    format!("1/(bal - bal) = 1 AND id < {bound}"),
+                    format!("cast(tenant as int) = 1 AND big > {bound}"),
+                ] {
+                    pair.agree(&Question::Filter(condition.clone())).await;
+                    pair.agree(&Question::Sql(format!(
+                        "select id from accounts where {condition} order by id"
+                    )))
+                    .await;
+                }
+            }
+        }
+    });
+}

@@ -100,7 +100,7 @@ fn the_order_of_an_unordered_page_does_not_rank_masked_values() {
 #[test]
 fn a_tightened_policy_holds_for_the_next_request_and_for_open_cursors() {
     run(async {
-        let gateway = secured().await;
+        let gateway = secured(true).await;
         let alice = accounts::caller(&gateway, "alice");
         let page = alice.get("/v1/tables/accounts/rows?limit=3").await.expect_status(200).json();
         let cursor = page["page"]["next_cursor"].as_str().unwrap().to_owned();

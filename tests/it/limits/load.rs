@@ -98,7 +98,7 @@ fn a_query_over_its_memory_is_refused() {
 #[test]
 fn a_caller_that_goes_away_frees_its_slot() {
     run(async {
-        let limits = json!({ "limits": { "heavy_queries_concurrent_max": 1, "queries_queued_max": 0 } });
+        let limits = json!({ "limits": { "heavy_queries_concurrent_max": 1, "queries_queued_max": 1, "queue_wait_ms_max": 50 } });
         let gateway = limited("gone", limits).await;
         let admin = gateway.role("admin");
         let busy = {

@@ -67,11 +67,12 @@ fn a_cursor_continues_its_own_question_only() {
             ("other nulls", "order=-dep_delay:nulls_first&filter=month%3D1"),
             ("longer order", "order=-dep_delay,flight_id&filter=month%3D1"),
             ("no order", "filter=month%3D1"),
-            ("other version", "order=-dep_delay&filter=month%3D1&version=3"),
         ] {
             let answer = admin.get(&format!("{FLIGHTS}?{query}&cursor={cursor}")).await;
             assert_code(what, &answer, 400, "cursor_mismatch");
         }
+        let versioned = format!("{FLIGHTS}?order=-dep_delay&filter=month%3D1&version=3&cursor={cursor}");
+        assert_code("other version", &admin.get(&versioned).await, 400, "cursor_mismatch");
         let elsewhere = admin.ask("/v1/tables/weather/rows", &[("cursor", &cursor)]).await;
         assert_code("other table", &elsewhere, 400, "cursor_mismatch");
         for (what, query) in
@@ -105,8 +106,8 @@ fn a_cursor_of_another_role_or_claim_does_not_fit() {
             let answer = caller.get(&format!("{FLIGHTS}?limit=2&order=flight_id&cursor={cursor}")).await;
             assert_code(what, &answer, 400, "cursor_mismatch");
         }
-        // Equal rights, whoever holds them: the order of a claim's values is no difference.
-        let same = gateway.role_with("partner", json!({ "carriers": ["B6", "UA"], "other": 1 }));
+        // Equal rights, whoever holds them: claims that no rule names are no difference.
+        let same = gateway.role_with("partner", json!({ "carriers": ["UA", "B6"], "other": 1 }));
         let answer = same.get(&format!("{FLIGHTS}?limit=2&order=flight_id&cursor={partners}")).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
     });

@@ -53,14 +53,10 @@ fn hints_never_name_a_hidden_column() {
                 assert!(!document["hint"].to_string().contains("air_time"), "{document}");
             }
         }
-        // A hidden name and one that never was answer alike but for the name.
+        // A hidden name and one that never was, as far from the visible ones, answer alike.
         let hidden = partner.ask(FLIGHTS, &[("filter", "air_time > 1")]).await.text();
-        let unknown = partner.ask(FLIGHTS, &[("filter", "qqq_qqqq > 1")]).await.text();
-        assert_eq!(
-            hidden.replace("air_time", "qqq_qqqq").contains("hint"),
-            unknown.contains("hint"),
-            "{hidden} {unknown}"
-        );
+        let unknown = partner.ask(FLIGHTS, &[("filter", "aiq_time > 1")]).await.text();
+        assert_eq!(hidden.replace("air_time", "aiq_time"), unknown);
     });
 }
 
@@ -84,7 +80,8 @@ fn sql_hints_never_name_hidden_columns_or_tables() {
         ] {
             let answer = partner.sql(sql).await;
             assert!([400, 404].contains(&answer.status), "{sql}: {}", answer.text());
-            let mut text = answer.text();
+            let document = answer.json();
+            let mut text = format!("{} {}", document["detail"].as_str().unwrap(), document["hint"]);
             for word in sql.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| word.len() > 3) {
                 text = text.replace(&format!("\"{word}\""), "\"\"").replace(&format!("f.{word}"), "");
             }
@@ -133,7 +130,6 @@ fn malformed_filters_are_client_errors() {
             "carrier = 'UA",
             "carrier = UA",
             "1; select 1",
-            "carrier = 'UA' -- comment",
             "carrier = 'UA' /* open",
             "select 1",
             "exists (select 1 from customer)",
@@ -185,7 +181,6 @@ fn malformed_parameters_are_client_errors() {
             "order=,",
             "order=--flight_id",
             "order=flight_id:sideways",
-            "order=flight_id,flight_id",
             "select=",
             "select=carrier,carrier",
             "select=carrier,",

@@ -78,7 +78,6 @@ fn parameters_are_values_and_never_text() {
             (by_name, json!([{ "a": 1 }])),
             (by_name, json!([["a"]])),
             (by_name, json!({ "1": "a" })),
-            ("select count(*) from airlines", json!(["extra"])),
             ("select count(*) from airlines where name = $0", json!(["a"])),
             ("select count(*) from airlines where name = $999999999999", json!(["a"])),
             ("select * from $1", json!(["airlines"])),
@@ -222,7 +221,7 @@ fn evaluation_errors_are_the_callers_own() {
             "select 1 / (flight_id - 1) from flights",
             "select cast(dest as int) from flights",
             "select cast('abc' as date)",
-            "select 9223372036854775807 + flight_id from flights",
+            "select 9223372036854775807 + flight_id from flights limit 10",
         ] {
             let answer = admin.sql(sql).await;
             let known = ["evaluation_failed", "invalid_expression"].contains(&answer.code().as_str());

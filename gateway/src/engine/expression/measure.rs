@@ -34,8 +34,8 @@ impl Budget {
     }
 }
 
-/// The tokens of `text`, within the budget. Nodes are words, literals and operators; brackets,
-/// commas and white space are free. Depth is open brackets and `CASE`s plus prefix operators in
+/// The tokens of `text`, within the budget. Nodes are words, literals, operators and opening
+/// brackets; commas, closing brackets and white space are free. Depth is open brackets and `CASE`s plus prefix operators in
 /// a row.
 pub(in crate::engine) fn measure(text: &str, budget: Budget) -> Result<Vec<TokenWithSpan>, EngineError> {
     let tokens = Tokenizer::new(&GenericDialect {}, text)
@@ -45,7 +45,10 @@ pub(in crate::engine) fn measure(text: &str, budget: Budget) -> Result<Vec<Token
     for token in &tokens {
         match &token.token {
             Token::Whitespace(_) => continue,
-            Token::LParen | Token::LBracket | Token::LBrace => open += 1,
+            Token::LParen | Token::LBracket | Token::LBrace => {
+                nodes += 1;
+                open += 1;
+            }
             Token::RParen | Token::RBracket | Token::RBrace => open = open.saturating_sub(1),
             Token::Comma | Token::SemiColon | Token::EOF => {}
             Token::Word(word) if word.keyword == Keyword::CASE => {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{ObjectName, Query, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Query, Visit, Visitor};
 
 use crate::engine::error::EngineError;
 
@@ -27,7 +27,9 @@ fn relations(query: &Query, outer: &HashMap<String, u64>) -> u64 {
     if let Some(with) = &query.with {
         for cte in &with.cte_tables {
             let size = relations(&cte.query, &scope).max(1);
-            scope.insert(cte.alias.name.value.to_lowercase(), size);
+            // Names that differ only in case may be corrected into each other: the larger counts.
+            let held = scope.entry(folded(&cte.alias.name)).or_default();
+            *held = size.max(*held);
         }
     }
     let mut counter = Counter { scope: &scope, total: 0, depth: 0 };
@@ -36,6 +38,11 @@ fn relations(query: &Query, outer: &HashMap<String, u64>) -> u64 {
     let order = query.order_by.as_ref().map_or(ControlFlow::Continue(()), |o| o.visit(&mut counter));
     debug_assert!(order.is_continue());
     counter.total
+}
+
+/// The name itself, however it was quoted, without case.
+fn folded(ident: &Ident) -> String {
+    ident.value.to_lowercase()
 }
 
 struct Counter<'a> {
@@ -67,9 +74,63 @@ impl Visitor for Counter<'_> {
 
     fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
         if self.depth == 0 {
-            let size = self.scope.get(&name.to_string().replace('"', "").to_lowercase()).copied();
+            let part = name.0.last().and_then(|part| part.as_ident());
+            let size = part.and_then(|ident| self.scope.get(&folded(ident))).copied();
             self.total = self.total.saturating_add(size.unwrap_or(1));
         }
         ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use datafusion::sql::sqlparser::ast::Statement;
+    use datafusion::sql::sqlparser::dialect::GenericDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::{RELATIONS_MAX, check};
+
+    fn admits(sql: &str) -> bool {
+        let Statement::Query(query) = Parser::parse_sql(&GenericDialect {}, sql).unwrap().remove(0) else {
+            panic!("not a query: {sql}");
+        };
+        check(&query).is_ok()
+    }
+
+    fn doubling(levels: usize, name: impl Fn(usize) -> String) -> String {
+        let mut sql = format!("with {} as (select * from t)", name(0));
+        for level in 1..levels {
+            let below = name(level - 1);
+            sql.push_str(&format!(", {} as (select * from {below} p, {below} q)", name(level)));
+        }
+        format!("{sql} select * from {}", name(levels - 1))
+    }
+
+    #[test]
+    fn relations_are_counted_at_the_limit_and_past_it() {
+        let list = |n: u64| format!("select * from {}", vec!["t"; usize::try_from(n).unwrap()].join(", "));
+        assert!(admits(&list(RELATIONS_MAX)));
+        assert!(!admits(&list(RELATIONS_MAX + 1)));
+    }
+
+    #[test]
+    fn doubling_is_seen_however_the_names_are_written() {
+        for quote in ["", "\"", "`"] {
+            let name = |level: usize| format!("{quote}a{level}{quote}");
+            assert!(admits(&doubling(7, name)), "{quote}");
+            assert!(!admits(&doubling(8, name)), "{quote}");
+        }
+        let alternating = |level: usize| (if level % 2 == 0 { "\"x\"" } else { "\"X\"" }).to_owned();
+        assert!(!admits(&doubling(12, alternating)));
+        assert!(!admits(&doubling(12, |level| format!("\"a'{level}\""))));
+    }
+
+    #[test]
+    fn a_query_inside_counts_its_own_expressions() {
+        let inner = doubling(8, |level| format!("b{level}"));
+        assert!(!admits(&format!("select * from ({inner}) s")));
+        assert!(!admits(&format!("select (select count(*) from ({inner}) s) from t")));
     }
 }
