@@ -2,7 +2,7 @@
 //! engine). Doors call it and nothing below it.
 
 pub mod admission;
-mod cursor;
+pub(crate) mod cursor;
 mod describe;
 pub mod error;
 pub mod lifecycle;

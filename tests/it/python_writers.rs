@@ -70,6 +70,13 @@ async fn steps(name: &str, steps: &[&str]) {
         assert_eq!(counted, [json!({ "n": right.len() })], "{name} after {step}");
         history.push((version, right));
     }
+    // A gateway that starts from the last checkpoint pages like the one that followed each commit.
+    let location = place.to_str().unwrap();
+    let afresh =
+        Setup::new("afresh", POLICIES).table(json!({ "name": "t", "location": location })).start().await;
+    let asked = [("limit", "11")];
+    assert_eq!(afresh.role("reader").walk("t", &asked).await, reader.walk("t", &asked).await, "{name}");
+    afresh.shutdown().await;
     // Every version before the files went away reads as it was.
     if !steps.contains(&"vacuum") {
         for (version, right) in history {

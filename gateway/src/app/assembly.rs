@@ -19,6 +19,7 @@ use crate::config::limits::LimitsConfig;
 use crate::engine::authorized::shape;
 use crate::engine::secured::check;
 use crate::engine::session::{Engine, EngineConfig};
+use crate::query::cursor::order_key;
 
 /// The parts, opened.
 #[derive(Debug)]
@@ -51,7 +52,8 @@ pub async fn assemble(config: &Config) -> Result<Assembly, Vec<Diagnostic>> {
     let mask_keys = keep(key_ring(config, "mask", config.keys.mask.as_deref()), &mut problems);
     let verifier = keep(TokenVerifier::load(&config.tokens, &config.base_dir), &mut problems);
     debug!("starting the engine");
-    let engine = keep(start_engine(config), &mut problems);
+    let order_key = cursor_keys.as_deref().and_then(order_key).unwrap_or_default();
+    let engine = keep(start_engine(config, order_key), &mut problems);
     debug!("opening the catalog");
     let catalog = keep(open_catalog(config).await, &mut problems);
     if let (Some(mask_keys), Some(engine), Some(catalog)) = (mask_keys, engine, catalog) {
@@ -93,14 +95,14 @@ fn key_ring(
     KeyRing::load(path).map(Arc::new).map_err(|problem| vec![problem])
 }
 
-fn start_engine(config: &Config) -> Result<Arc<Engine>, Vec<Diagnostic>> {
-    Engine::new(engine_config(&config.limits)).map(Arc::new).map_err(|error| {
+fn start_engine(config: &Config, order_key: [u8; 16]) -> Result<Arc<Engine>, Vec<Diagnostic>> {
+    Engine::new(engine_config(&config.limits, order_key)).map(Arc::new).map_err(|error| {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         vec![config.field_problem(&["limits"], &format!("do not let the engine start: {error}{cause}"))]
     })
 }
 
-fn engine_config(limits: &LimitsConfig) -> EngineConfig {
+fn engine_config(limits: &LimitsConfig, order_key: [u8; 16]) -> EngineConfig {
     let cores = available_parallelism().map_or(1, usize::from);
     let threads = if limits.engine_threads == 0 { (4 * cores).max(8) } else { limits.engine_threads };
     EngineConfig {
@@ -109,6 +111,7 @@ fn engine_config(limits: &LimitsConfig) -> EngineConfig {
         spill_dir: limits.spill_dir.clone(),
         partitions: cores.min(threads),
         threads,
+        order_key,
         expression_nodes_max: limits.expression_nodes_max,
         expression_depth_max: limits.expression_depth_max,
         result_rows_max: limits.result_rows_max,

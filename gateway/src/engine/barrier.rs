@@ -8,12 +8,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::projection::ProjectionExpr;
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
@@ -37,13 +43,96 @@ impl SecuredExec {
     /// `source` yields raw batches in the layout that `transform` expects.
     pub(super) fn new(table: String, source: Arc<dyn ExecutionPlan>, transform: Arc<Transform>) -> Self {
         let partitions = source.output_partitioning().partition_count();
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(transform.schema())),
-            Partitioning::UnknownPartitioning(partitions),
-            EmissionType::Incremental,
-            Boundedness::Bounded,
-        );
+        let properties = leaf_properties(Arc::clone(transform.schema()), partitions);
         Self { table, source, transform, properties: Arc::new(properties) }
+    }
+}
+
+/// Runs a plan that the optimizer sees nothing of but its columns: the rows of a secured table in
+/// an order of their own, which no rule may undo.
+#[derive(Debug)]
+pub(super) struct ReorderedExec {
+    inner: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+}
+
+impl ReorderedExec {
+    /// The rows of `secured` sorted by its column `tie`, which is left out of the result.
+    pub(super) fn by(secured: Arc<dyn ExecutionPlan>, tie: &str) -> Result<Self> {
+        let schema = secured.schema();
+        let options = SortOptions { descending: false, nulls_first: false };
+        let key = PhysicalSortExpr { expr: Arc::new(Column::new_with_schema(tie, &schema)?), options };
+        let shown = schema
+            .fields()
+            .iter()
+            .enumerate()
+            .take_while(|(_, field)| field.name() != tie)
+            .map(|(at, field)| {
+                let expr: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), at));
+                ProjectionExpr { expr, alias: field.name().clone() }
+            })
+            .collect::<Vec<_>>();
+        let merged = Arc::new(CoalescePartitionsExec::new(secured));
+        let sorted = Arc::new(SortExec::new(LexOrdering::new([key]).ok_or_else(no_order)?, merged));
+        let inner: Arc<dyn ExecutionPlan> = Arc::new(ProjectionExec::try_new(shown, sorted)?);
+        let properties = Arc::new(leaf_properties(inner.schema(), 1));
+        Ok(Self { inner, properties })
+    }
+}
+
+fn no_order() -> DataFusionError {
+    DataFusionError::Internal("an empty order".to_owned())
+}
+
+fn leaf_properties(schema: SchemaRef, partitions: usize) -> PlanProperties {
+    PlanProperties::new(
+        EquivalenceProperties::new(schema),
+        Partitioning::UnknownPartitioning(partitions),
+        EmissionType::Incremental,
+        Boundedness::Bounded,
+    )
+}
+
+impl DisplayAs for ReorderedExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReorderedExec")
+    }
+}
+
+impl ExecutionPlan for ReorderedExec {
+    fn name(&self) -> &'static str {
+        "ReorderedExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        Ok(giving_way(self.inner.execute(partition, context)?))
     }
 }
 

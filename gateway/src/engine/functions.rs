@@ -64,7 +64,6 @@ const SCALAR: &[&str] = &[
     "find_in_set",
     "initcap",
     "left",
-    "levenshtein",
     "lower",
     "ltrim",
     "octet_length",
@@ -122,7 +121,6 @@ const SCALAR: &[&str] = &[
 const AGGREGATE: &[&str] = &[
     "approx_distinct",
     "approx_median",
-    "approx_percentile_cont",
     "avg",
     "bit_and",
     "bit_or",

@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod expand;
+mod inline;
 pub mod sql;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub struct Rows {
 
 /// Optimizes and runs `plan` to its end.
 async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Result<Rows, EngineError> {
+    inline::check(plan)?;
     let mut physical = state.create_physical_plan(plan).await.map_err(EngineError::planning)?;
     let mut task = state.task_ctx();
     if preempt::pairs_rows(&physical) {

@@ -105,9 +105,10 @@ pub(super) fn nullable_deep(data_type: &DataType) -> DataType {
     }
 }
 
-/// The field, nullable at every level, without metadata.
+/// The field, nullable at every level. Field ids stay: files may have to be matched by them.
 pub(super) fn nullable_field(field: &FieldRef) -> FieldRef {
-    Arc::new(Field::new(field.name(), nullable_deep(field.data_type()), true))
+    let data_type = nullable_deep(field.data_type());
+    Arc::new(field.as_ref().clone().with_data_type(data_type).with_nullable(true))
 }
 
 fn downcast<T: 'static>(array: &ArrayRef) -> Result<&T, ArrowError> {

@@ -2,8 +2,13 @@
 //! partition values and, where asked, each row's position. Knows nothing of policies: what comes
 //! out is raw and stays below the barrier.
 
+mod adapter;
 mod bounds;
+mod conform;
+mod matching;
+mod partition;
 pub(super) mod prune;
+mod readers;
 
 use std::sync::Arc;
 
@@ -22,8 +27,12 @@ use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use sluice_catalog::data_file::DataFile;
 use sluice_catalog::snapshot::Snapshot;
 
+use self::adapter::FileAdapters;
+use self::matching::Matching;
+use self::partition::partition_value;
+use self::readers::{CheckedReaders, StatedRows};
 use super::error::EngineError;
-use super::relabel::{nullable_deep, nullable_field};
+use super::relabel::nullable_field;
 use super::session::Engine;
 
 /// Name of the file ordinal in scan output. Callers' names never reach scan output unprojected.
@@ -74,7 +83,9 @@ pub(super) fn source(
     let layout = Layout::of(snapshot);
     let table_schema = layout.table_schema();
     let metadata_cache = state.runtime_env().cache_manager.get_file_metadata_cache();
+    let matching = Matching::of(snapshot.column_mapping());
     let readers = CachedParquetFileReaderFactory::new(Arc::clone(snapshot.store()), metadata_cache);
+    let readers = CheckedReaders { readers, matching };
     let mut parquet = ParquetSource::new(table_schema)
         .with_table_parquet_options(state.default_table_options().parquet)
         .with_parquet_file_reader_factory(Arc::new(readers));
@@ -96,6 +107,7 @@ pub(super) fn source(
     }
     let config = FileScanConfigBuilder::new(engine.store_url(snapshot)?, Arc::new(parquet))
         .with_file_groups(groups)
+        .with_expr_adapter(Some(Arc::new(FileAdapters(matching))))
         .with_preserve_order(true)
         .with_projection_indices(Some(projection))
         .map_err(EngineError::planning)?
@@ -132,7 +144,7 @@ impl Layout {
                 layout.partition_columns.push(index);
             } else {
                 layout.position.push(layout.file_fields.len());
-                layout.file_fields.push(stored_field(&column.physical));
+                layout.file_fields.push(nullable_field(&column.physical));
             }
         }
         layout
@@ -190,6 +202,9 @@ impl Layout {
         values.push(ScalarValue::UInt32(Some(ordinal)));
         let mut partitioned =
             PartitionedFile::new_from_meta(object_meta(data_file)).with_partition_values(values);
+        if let Some(rows) = prune::num_records(data_file) {
+            partitioned = partitioned.with_extension(StatedRows(rows));
+        }
         if let Some(selection) = selection(data_file, file) {
             partitioned = partitioned.with_extension(
                 datafusion::datasource::physical_plan::parquet::ParquetRowSelection::new(selection),
@@ -224,21 +239,4 @@ fn selection(data_file: &DataFile, file: ScanFile) -> Option<RowSelection> {
         RowSelector::select(count(to - from)?),
         RowSelector::skip(count(rows - to)?),
     ]))
-}
-
-/// A stored column as it is read: nullable at every level, its id kept so that files which name
-/// the column otherwise are still matched.
-fn stored_field(field: &FieldRef) -> FieldRef {
-    Arc::new(Field::new(field.name(), nullable_deep(field.data_type()), true))
-}
-
-/// A partition value from its text in the log. The empty string is null, as the protocol has it.
-pub(super) fn partition_value(text: Option<&str>, data_type: &DataType) -> Result<ScalarValue, EngineError> {
-    let null = || ScalarValue::try_from(data_type).map_err(|e| EngineError::Storage(Box::new(e)));
-    match (text, data_type) {
-        (None | Some(""), _) => null(),
-        (Some(text), DataType::Binary) => Ok(ScalarValue::Binary(Some(text.as_bytes().to_vec()))),
-        (Some(text), _) => ScalarValue::try_from_string(text.to_owned(), data_type)
-            .map_err(|e| EngineError::Storage(Box::new(e))),
-    }
 }

@@ -36,7 +36,7 @@ pub struct SecuredTable {
     pub(super) rows: VisibleRows,
     /// Identity of the effective policy.
     pub(super) fingerprint: Fingerprint,
-    /// No row is hidden and no column hidden or masked.
+    /// No row is hidden, so that counts and sizes tell nothing.
     pub(super) unfiltered: bool,
     /// Physical order would tell ranks of values that this caller may not see.
     pub(super) order_is_secret: bool,

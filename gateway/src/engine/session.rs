@@ -37,6 +37,8 @@ pub struct EngineConfig {
     pub partitions: usize,
     /// Threads that plan and run queries.
     pub threads: usize,
+    /// Key of the order in which rows come out of tables whose physical order is secret.
+    pub order_key: [u8; 16],
     /// Most nodes of one expression or statement.
     pub expression_nodes_max: usize,
     /// Deepest nesting of one expression or statement.

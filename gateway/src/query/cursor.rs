@@ -178,6 +178,12 @@ impl SealedPosition {
     }
 }
 
+/// Key of the order in which rows come out of tables whose physical order is secret, where no
+/// cursor is involved. The same on every replica with the keys.
+pub(crate) fn order_key(keys: &KeyRing) -> Option<[u8; 16]> {
+    derive(keys.current(), &["sluice order"])?[..16].try_into().ok()
+}
+
 fn header(key_id: &str) -> Result<Vec<u8>, QueryError> {
     let length = u8::try_from(key_id.len()).map_err(QueryError::internal)?;
     let mut header = vec![FORMAT, length];

@@ -124,7 +124,8 @@ impl Pair {
         let secured = question.ask(&self.secured).await;
         let copy = question.ask(&self.copy).await;
         let (left, right) = (essence(&secured, question), essence(&copy, question));
-        assert_eq!(left, right, "{} and the copy differ on {question:?}", self.role);
+        let stats = if self.with_stats { "with" } else { "without" };
+        assert_eq!(left, right, "{} and the copy, {stats} statistics, differ on {question:?}", self.role);
         for value in quoted_values(&secured) {
             let hidden = self.hidden.contains(&value.to_lowercase());
             assert!(!hidden, "{} is told of {value} by {question:?}", self.role);
@@ -200,14 +201,23 @@ fn quoted_values(answer: &Answer) -> Vec<String> {
 }
 
 fn without_values(detail: &str) -> String {
-    values_in(detail).into_iter().fold(detail.to_owned(), |text, value| text.replacen(value, "_", 1))
+    let unquoted: Vec<&str> = plain(detail).split('\'').step_by(2).collect();
+    let words = unquoted.join("'_'");
+    words
+        .split(' ')
+        .map(|word| if word.parse::<f64>().is_ok() { "_" } else { word })
+        .collect::<Vec<&str>>()
+        .join(" ")
+}
+
+/// The apostrophe of "can't" opens no quotation.
+fn plain(detail: &str) -> &str {
+    detail.strip_prefix("can't").unwrap_or(detail)
 }
 
 /// What stands in quotes, and every word that is a number.
 fn values_in(detail: &str) -> Vec<&str> {
-    // The apostrophe of "can't" opens no quotation.
-    let detail = detail.strip_prefix("can't").unwrap_or(detail);
-    let quoted = detail.split('\'').skip(1).step_by(2);
+    let quoted = plain(detail).split('\'').skip(1).step_by(2);
     let numbers = detail.split_whitespace().filter(|word| word.parse::<f64>().is_ok());
     quoted.chain(numbers).collect()
 }

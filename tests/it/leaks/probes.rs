@@ -165,7 +165,7 @@ fn conditions_tell_what_the_copy_tells() {
 #[test]
 fn conditions_in_other_places_tell_no_more() {
     run(async {
-        for pair in pairs().await {
+        for pair in pairs().await.iter().filter(|pair| !pair.with_stats) {
             for condition in CONDITIONS {
                 for sql in [
                     format!("select id, {condition} as c from accounts order by id"),

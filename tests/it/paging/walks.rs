@@ -19,7 +19,7 @@ use super::model::{
 };
 
 const TABLES: usize = 6;
-const WALKS_PER_TABLE: usize = 10;
+const WALKS_PER_TABLE: usize = 6;
 const POLICIES: &str =
     "version: 1\nroles:\n  reader: { administrator: true, tables: { t: { columns: all } } }\n";
 
@@ -244,6 +244,33 @@ fn a_row_inserted_or_deleted_between_pages_shifts_nothing() {
             .expect_status(200)
             .json();
         assert_eq!(ids(next["data"].as_array().unwrap()), ids(&before)[2..4]);
+        stage.gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn a_table_followed_commit_by_commit_pages_like_one_loaded_afresh() {
+    run(async {
+        let mut random = seeded("paging::loads");
+        let mut stage = Stage::build(&mut random).await;
+        let followed = stage.gateway.role("reader");
+        for _ in 0..4 {
+            stage.disturb(&mut random);
+            stage.settle().await;
+            let location = stage.gateway.directory.join("t");
+            let setup = Setup::new("afresh", POLICIES)
+                .table(json!({ "name": "t", "location": location.to_str().unwrap() }));
+            let afresh = setup.start().await;
+            for order in ["", "grp", "-score:nulls_first"] {
+                let mut asked = vec![("limit", "5")];
+                if !order.is_empty() {
+                    asked.push(("order", order));
+                }
+                let right = followed.walk("t", &asked).await;
+                assert_eq!(afresh.role("reader").walk("t", &asked).await, right, "order {order:?}");
+            }
+            afresh.shutdown().await;
+        }
         stage.gateway.shutdown().await;
     });
 }

@@ -75,8 +75,13 @@ impl<'a> Names<'a> {
                 let name = function.name.to_string();
                 let position = function.name.0.first().and_then(|p| p.as_ident()).map(place);
                 let spelled = self.function(&name, position)?;
+                check_pattern(spelled, function, position)?;
                 function.name = ast::ObjectName::from(vec![Ident::new(spelled)]);
             }
+            ast::Expr::BinaryOp { op, .. } if is_regex_operator(op) => {
+                return Err(regex_operator());
+            }
+            ast::Expr::RLike { .. } | ast::Expr::SimilarTo { .. } => return Err(regex_operator()),
             _ => {}
         }
         Ok(())
@@ -108,6 +113,49 @@ impl<'a> Names<'a> {
                 .at(position),
         ))
     }
+}
+
+/// Longest pattern of a regular expression, in bytes: matching costs pattern times text.
+const PATTERN_BYTES_MAX: usize = 500;
+
+/// The pattern of a regular expression must be a literal, so that it is compiled once, and short.
+pub(in crate::engine) fn check_pattern(
+    name: &str,
+    function: &ast::Function,
+    position: Option<TextPosition>,
+) -> Result<(), EngineError> {
+    if !name.starts_with("regexp_") {
+        return Ok(());
+    }
+    let ast::FunctionArguments::List(list) = &function.args else { return Ok(()) };
+    let short_literal = match list.args.get(1) {
+        Some(ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(ast::Expr::Value(value)))) => {
+            value.value.clone().into_string().is_some_and(|text| text.len() <= PATTERN_BYTES_MAX)
+        }
+        _ => false,
+    };
+    if short_literal {
+        return Ok(());
+    }
+    Err(EngineError::InvalidExpression(
+        Complaint::new(format!(
+            "the pattern of \"{name}\" must be a literal of at most {PATTERN_BYTES_MAX} bytes"
+        ))
+        .at(position),
+    ))
+}
+
+pub(in crate::engine) fn regex_operator() -> EngineError {
+    EngineError::InvalidExpression(
+        Complaint::new("regular expression operators are not supported")
+            .with_hint(Some("use regexp_like(column, 'pattern')".to_owned())),
+    )
+}
+
+/// Regular expression operators would escape the check of patterns.
+pub(in crate::engine) fn is_regex_operator(op: &ast::BinaryOperator) -> bool {
+    use ast::BinaryOperator::{PGRegexIMatch, PGRegexMatch, PGRegexNotIMatch, PGRegexNotMatch, Regexp};
+    matches!(op, PGRegexMatch | PGRegexIMatch | PGRegexNotMatch | PGRegexNotIMatch | Regexp)
 }
 
 /// Exact case first, then a unique match without case.

@@ -122,7 +122,7 @@ mod tests {
             assert!(admits(&doubling(7, name)), "{quote}");
             assert!(!admits(&doubling(8, name)), "{quote}");
         }
-        let alternating = |level: usize| (if level % 2 == 0 { "\"x\"" } else { "\"X\"" }).to_owned();
+        let alternating = |level: usize| (if level.is_multiple_of(2) { "\"x\"" } else { "\"X\"" }).to_owned();
         assert!(!admits(&doubling(12, alternating)));
         assert!(!admits(&doubling(12, |level| format!("\"a'{level}\""))));
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use sluice_catalog::data_file::{ColumnStats, DataFile};
 use sluice_catalog::snapshot::Snapshot;
 
-use crate::engine::scan::partition_value;
+use super::partition::partition_value;
 
 /// Writers cut timestamps to the millisecond below, so a maximum may be this much too small.
 const TIMESTAMP_CUT_MICROS: i64 = 999;

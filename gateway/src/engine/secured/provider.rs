@@ -19,9 +19,9 @@ use roaring::RoaringTreemap;
 
 use super::compile::raw_schema;
 use super::infallible::{is_safe_comparison, proves};
-use super::transform::{Positions, Transform};
+use super::transform::{Positions, TIE, Transform};
 use super::{Masking, SecuredTable, VisibleRows};
-use crate::engine::barrier::SecuredExec;
+use crate::engine::barrier::{ReorderedExec, SecuredExec};
 use crate::engine::error::{BelowBarrier, EngineError};
 use crate::engine::scan::prune::candidates;
 use crate::engine::scan::{ScanFile, ScanSpec, source};
@@ -84,11 +84,22 @@ impl TableProvider for SecuredProvider {
             let all = (0..self.table.snapshot.files().len()).collect();
             let files = self.table.candidates(pruning.as_ref(), all)?;
             let groups = spread(&files, state.config().target_partitions());
-            self.table
-                .secured_scan(&self.engine, state, &show, &groups, Positions::None, pruning.as_ref())
-                .await
+            let positions = if self.table.order_is_secret {
+                Positions::Hashed(self.engine.config.order_key)
+            } else {
+                Positions::None
+            };
+            let secured = self
+                .table
+                .secured_scan(&self.engine, state, &show, &groups, positions, pruning.as_ref())
+                .await?;
+            if !self.table.order_is_secret {
+                return Ok(secured);
+            }
+            let reordered = ReorderedExec::by(secured, TIE).map_err(EngineError::planning)?;
+            Ok(Arc::new(reordered) as Arc<dyn ExecutionPlan>)
         };
-        plan.await.map_err(|e| {
+        plan.await.map_err(|e: EngineError| {
             DataFusionError::External(Box::new(BelowBarrier(DataFusionError::External(Box::new(e)))))
         })
     }

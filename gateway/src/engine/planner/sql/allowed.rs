@@ -14,7 +14,7 @@ use crate::engine::expression::names::place;
 
 /// Refuses what is not a plain read.
 pub(super) fn check(query: &Query) -> Result<(), EngineError> {
-    match query.visit(&mut Guard::default()) {
+    match query.visit(&mut Guard { queries: 0, builds: false, grouping_sets: 1 }) {
         ControlFlow::Break(what) => Err(EngineError::Unsupported(
             Complaint::new(format!("{what} is not supported"))
                 .with_hint(Some("send one plain read-only SELECT".to_owned())),
@@ -42,18 +42,22 @@ pub(super) fn tables(query: &Query) -> Result<Vec<TableName>, EngineError> {
     }
 }
 
-#[derive(Default)]
 struct Guard {
     queries: usize,
-    joins_text: bool,
+    /// Some value is put together from others.
+    builds: bool,
+    grouping_sets: usize,
 }
 
-/// Each level of nesting could double a text that the level below it joined.
-const DOUBLING: &str = "|| in a query with subqueries";
+/// Each level of nesting could double a value that the level below it put together.
+const DOUBLING: &str = "|| or a list or struct literal in a query with subqueries";
+
+/// Most grouping sets of one statement, `CUBE` and `ROLLUP` written out.
+const GROUPING_SETS_MAX: usize = 64;
 
 impl Guard {
     const fn doubles(&self) -> bool {
-        self.queries > 1 && self.joins_text
+        self.queries > 1 && self.builds
     }
 }
 
@@ -76,8 +80,26 @@ impl Visitor for Guard {
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<&'static str> {
-        self.joins_text |= matches!(expr, Expr::BinaryOp { op: BinaryOperator::StringConcat, .. });
-        first(&[(self.doubles(), DOUBLING)])
+        self.builds |= matches!(
+            expr,
+            Expr::BinaryOp { op: BinaryOperator::StringConcat, .. }
+                | Expr::Array(_)
+                | Expr::Struct { .. }
+                | Expr::Tuple(_)
+                | Expr::Dictionary(_)
+                | Expr::Map(_)
+        );
+        if let Expr::Cube(sets) = expr {
+            let cubes = u32::try_from(sets.len()).ok().and_then(|n| 2_usize.checked_pow(n));
+            self.grouping_sets = self.grouping_sets.saturating_mul(cubes.unwrap_or(usize::MAX));
+        }
+        if let Expr::Rollup(sets) | Expr::GroupingSets(sets) = expr {
+            self.grouping_sets = self.grouping_sets.saturating_mul(sets.len() + 1);
+        }
+        first(&[
+            (self.doubles(), DOUBLING),
+            (self.grouping_sets > GROUPING_SETS_MAX, "grouping by so many sets"),
+        ])
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<&'static str> {
