@@ -75,6 +75,12 @@ pub enum CatalogError {
         /// The path as written in the log.
         path: String,
     },
+    /// The log names one object in two ways, so that it cannot be told what was removed.
+    #[error("file \"{path}\" is named in two ways in the log")]
+    TwoSpellings {
+        /// One of the paths as written in the log.
+        path: String,
+    },
     /// A commit that cannot be understood.
     #[error("commit {version} is malformed: {reason}")]
     MalformedCommit {

@@ -18,6 +18,7 @@ pub(crate) mod json;
 pub(crate) mod listing;
 pub(crate) mod load;
 mod scan_rows;
+mod spelling;
 
 use engine::{LogExecutor, TableEngine};
 

@@ -142,8 +142,24 @@ impl Snapshot {
     /// none. Loaded vectors are kept in a bounded cache.
     pub async fn deleted_rows(&self, file: &DataFile) -> Result<Option<Arc<RoaringTreemap>>, CatalogError> {
         match &file.deletion_vector {
-            Some(vector) => self.source.vectors.load(&self.source, &file.key, vector).await.map(Some),
+            Some(vector) => {
+                let rows = self.source.vectors.load(&self.source, &file.key, vector).await?;
+                check_within(file, &rows)?;
+                Ok(Some(rows))
+            }
             None => Ok(None),
         }
+    }
+}
+
+/// A vector that deletes rows which the file does not have belongs to another file.
+fn check_within(file: &DataFile, deleted: &RoaringTreemap) -> Result<(), CatalogError> {
+    let rows = file.stats.as_ref().and_then(|stats| stats.num_records);
+    match (rows, deleted.max()) {
+        (Some(rows), Some(last)) if last >= rows => Err(CatalogError::DeletionVector {
+            path: file.key.clone(),
+            reason: format!("it deletes row {last} of {rows}"),
+        }),
+        _ => Ok(()),
     }
 }

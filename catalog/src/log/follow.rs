@@ -13,6 +13,7 @@ use super::LogSource;
 use super::actions::{self, CommitActions};
 use super::assemble::{FileBuilder, merge};
 use super::listing;
+use super::spelling;
 use crate::data_file::DataFile;
 use crate::error::CatalogError;
 use crate::snapshot::Snapshot;
@@ -153,7 +154,12 @@ async fn advance(
     Ok(Some(FileState { files, committed_at }))
 }
 
-async fn read_commit(source: &LogSource, version: u64, meta: &ObjectMeta) -> Result<Bytes, CatalogError> {
+/// The content of a commit, as it was listed.
+pub(super) async fn read_commit(
+    source: &LogSource,
+    version: u64,
+    meta: &ObjectMeta,
+) -> Result<Bytes, CatalogError> {
     debug_assert_eq!(meta.location, listing::commit_path(&source.location, version));
     let content = source.location.store.get(&meta.location).await?.bytes().await?;
     if content.len() as u64 != meta.size {
@@ -207,5 +213,6 @@ fn apply(
         .into_iter()
         .map(|remove| (remove.path, remove.deletion_vector.map(|fields| fields.unique_id())))
         .collect();
+    spelling::check_commit(&source.location, base, &removed)?;
     merge(base, &removed, added)
 }

@@ -17,6 +17,7 @@ use super::assemble::{FileBuilder, canonical};
 use super::follow::LogPosition;
 use super::listing::{self, Listing};
 use super::scan_rows::read_rows;
+use super::spelling;
 use crate::data_file::DataFile;
 use crate::error::CatalogError;
 use crate::schema::TableSchema;
@@ -64,6 +65,7 @@ pub(crate) async fn load(source: &Arc<LogSource>, version: Option<u64>) -> Resul
     let state = tokio::task::spawn_blocking(read)
         .await
         .map_err(|error| CatalogError::Task { reason: task_end(&error) })??;
+    spelling::check_log(source, &listing, version, &state.files).await?;
     let committed_at = committed_at(&state, &listing, version)?;
     let position = LogPosition::new(version, listing.commits.get(&version));
     let metadata = Arc::new(state.metadata);

@@ -69,6 +69,11 @@ fn inside(location: &Location, path: &str) -> Result<Path, &'static str> {
     if path.prefix_matches(&location.prefix) && path != location.prefix { Ok(path) } else { Err(OUTSIDE) }
 }
 
+/// Whether the log's `raw` path does not count from the table's directory.
+pub(crate) fn is_absolute(raw: &str) -> bool {
+    has_scheme(raw) || percent_decode_str(raw).next() == Some(b'/')
+}
+
 /// Whether the text starts with a URL scheme, as RFC 3986 defines one.
 fn has_scheme(raw: &str) -> bool {
     raw.split_once(':').is_some_and(|(scheme, _)| {

@@ -118,6 +118,32 @@ async fn one_object_listed_under_two_spellings_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_removal_under_another_spelling_is_refused_rather_than_missed() {
+    let table = TestTable::simple();
+    let path = table.path().to_str().unwrap().to_owned();
+    let (plain, url) = (format!("{path}/f"), format!("file:{path}/f"));
+    table.commit(1, &[add(&plain)]);
+    let (_catalog, followed) = table.open().await;
+    assert_eq!(version(&followed), Some(1));
+    table.commit(2, &[remove(&url)]);
+    let error = followed.refresh().await.unwrap_err().to_string();
+    assert!(error.contains("named in two ways"), "{error}");
+    assert_eq!(version(&followed), Some(1));
+    let (_catalog, fresh) = table.open().await;
+    assert!(fresh.current().is_none() && trouble(&fresh).unwrap().contains("named in two ways"));
+
+    let table = TestTable::simple();
+    let path = table.path().to_str().unwrap().to_owned();
+    table.commit(1, &[add("f"), add(&format!("{path}/g"))]);
+    let (_catalog, followed) = table.open().await;
+    table.commit(2, &[remove(&format!("file://{path}/f"))]);
+    assert!(followed.refresh().await.is_err());
+    table.commit(2, &[remove("f"), remove(&format!("{path}/g"))]);
+    assert!(followed.refresh().await.is_ok());
+    assert!(followed.current().unwrap().files().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_fails_marks_the_table_stale_without_its_secrets() {
     let table = TestTable::simple();
     let requests = Arc::new(Requests::default());

@@ -85,3 +85,12 @@ async fn a_vector_that_cannot_be_read_is_an_error_of_that_file() {
         assert!(error.starts_with("deletion vector of file \"f\""), "{vector}: {error}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vector_that_deletes_rows_beyond_the_file_is_refused() {
+    let table = table(&inline(&[1, 3], 2));
+    let (_catalog, served) = table.open().await;
+    let snapshot = served.current().unwrap();
+    let error = snapshot.deleted_rows(&snapshot.files()[0]).await.unwrap_err().to_string();
+    assert!(error.contains("it deletes row 3 of 3"), "{error}");
+}

@@ -107,6 +107,7 @@ fn engine_config(limits: &LimitsConfig, order_key: [u8; 16]) -> EngineConfig {
     let threads = if limits.engine_threads == 0 { (4 * cores).max(8) } else { limits.engine_threads };
     EngineConfig {
         memory_bytes_max: limits.memory_bytes_max,
+        resident_bytes_max: limits.resident_bytes_max.saturating_add(limits.resident_bytes_max / 4),
         spill_bytes_max: limits.spill_bytes_max,
         spill_dir: limits.spill_dir.clone(),
         partitions: cores.min(threads),

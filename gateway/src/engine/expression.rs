@@ -1,6 +1,7 @@
 //! A caller's condition made into an expression: owns the way from text or tree to a checked,
 //! coerced, simplified boolean over visible columns. Knows nothing of raw columns.
 
+mod literals;
 mod measure;
 pub(super) mod names;
 mod tree;
@@ -23,6 +24,7 @@ use super::session::Engine;
 use super::statement::Filter;
 use names::Names;
 
+pub(super) use literals::typed_plan;
 pub(super) use measure::{Budget, measure};
 
 /// A caller's condition over `schema` as a boolean expression whose columns all exist there.
@@ -89,6 +91,7 @@ pub(super) fn settle(state: &SessionState, expr: Expr, schema: &DFSchema) -> Res
         .with_query_execution_start_time(Some(chrono::Utc::now()))
         .build();
     let simplifier = ExprSimplifier::new(context);
+    let expr = literals::typed(expr, schema).map_err(EngineError::planning)?;
     let coerced = simplifier.coerce(expr, schema).map_err(EngineError::planning)?;
     simplifier.simplify(coerced).map_err(EngineError::planning)
 }

@@ -39,16 +39,16 @@ impl KeyEncoder {
         let mut fields = Vec::new();
         for key in &keys {
             // The rank column decides where nulls and NaN go; among equals of it, values decide.
-            fields.push(sort_field(DataType::Int8, reversed));
+            fields.push(sort_field(DataType::Int8, reversed, reversed));
             let data_type = schema.field(key.column).data_type().clone();
-            fields.push(sort_field(data_type, key.descending != reversed));
+            fields.push(sort_field(data_type, key.descending != reversed, reversed));
         }
         let ties = match schema.index_of(TIE) {
             Ok(tie) => vec![tie],
             Err(_) => vec![schema.index_of(FILE)?, schema.index_of(ROW)?],
         };
         for tie in &ties {
-            fields.push(sort_field(schema.field(*tie).data_type().clone(), reversed));
+            fields.push(sort_field(schema.field(*tie).data_type().clone(), reversed, reversed));
         }
         Ok(Self { keys, ties, converter: RowConverter::new(fields)? })
     }
@@ -72,8 +72,10 @@ impl KeyEncoder {
     }
 }
 
-fn sort_field(data_type: DataType, descending: bool) -> SortField {
-    SortField::new_with_options(data_type, SortOptions { descending, nulls_first: false })
+/// The rank column decides over nulls of a whole value; those inside nested values turn around
+/// with everything else, so that a reversed key is the exact reverse.
+fn sort_field(data_type: DataType, descending: bool, reversed: bool) -> SortField {
+    SortField::new_with_options(data_type, SortOptions { descending, nulls_first: reversed })
 }
 
 /// The values with one kind of zero: both are equal, so that the next key decides between them.

@@ -143,7 +143,7 @@ pub fn key(table: &SecuredTable, parts: &[String]) -> Result<Expr, EngineError> 
         let value = ScalarValue::try_from_string(part.clone(), field.data_type()).map_err(|_| {
             EngineError::InvalidRequest(Complaint::new(format!(
                 "key part \"{name}\" is not of type {}",
-                field.data_type()
+                field.data_type().to_string().to_lowercase()
             )))
         })?;
         equalities.push(column(name).eq(lit(value)));

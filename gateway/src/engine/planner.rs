@@ -42,7 +42,8 @@ async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Resul
         physical = state.create_physical_plan(plan).await.map_err(EngineError::planning)?;
         task = state.task_ctx();
     }
-    let physical = preempt::everywhere(physical).map_err(EngineError::planning)?;
+    let physical =
+        preempt::everywhere(physical, engine.config.resident_bytes_max).map_err(EngineError::planning)?;
     let schema = physical.schema();
     let mut stream = execute_stream(physical, task).map_err(EngineError::execution)?;
     let (mut batches, mut rows, mut bytes) = (Vec::new(), 0_usize, 0_usize);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::joins::{CrossJoinExec, NestedLoopJoinExec};
@@ -27,13 +27,22 @@ const RUN_MAX: Duration = Duration::from_millis(5);
 /// once a batch of its right side, after going over the whole left side.
 pub(super) const PAIRING_BATCH_ROWS: usize = 64;
 
-/// The plan with a point above every operator that has inputs.
-pub(super) fn everywhere(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+/// Time between two looks at the memory of the process, for one operator.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The plan with a point above every operator that has inputs. At each point it fails when the
+/// process holds more than `resident_bytes_max` (0: never): not every operator asks the pool.
+pub(super) fn everywhere(
+    plan: Arc<dyn ExecutionPlan>,
+    resident_bytes_max: u64,
+) -> Result<Arc<dyn ExecutionPlan>> {
     plan.transform_up(|node| {
         if node.children().is_empty() {
             return Ok(Transformed::no(node));
         }
-        Ok(Transformed::yes(Arc::new(PreemptExec { input: node }) as Arc<dyn ExecutionPlan>))
+        Ok(Transformed::yes(
+            Arc::new(PreemptExec { input: node, resident_bytes_max }) as Arc<dyn ExecutionPlan>
+        ))
     })
     .data()
 }
@@ -48,7 +57,7 @@ pub(super) fn pairs_rows(plan: &Arc<dyn ExecutionPlan>) -> bool {
 /// `stream`, returning to the scheduler when it has run too long at a stretch.
 pub(super) fn giving_way(stream: SendableRecordBatchStream) -> SendableRecordBatchStream {
     let schema = stream.schema();
-    let patient = GivingWay { inner: stream, since: None };
+    let patient = GivingWay { inner: stream, since: None, resident: None };
     Box::pin(RecordBatchStreamAdapter::new(schema, patient))
 }
 
@@ -56,6 +65,23 @@ struct GivingWay {
     inner: SendableRecordBatchStream,
     /// When the present stretch began.
     since: Option<Instant>,
+    resident: Option<Resident>,
+}
+
+/// The most that the process may hold, and when it was last looked at.
+struct Resident {
+    bytes_max: u64,
+    looked_at: Instant,
+}
+
+impl Resident {
+    fn is_over(&mut self) -> bool {
+        if self.looked_at.elapsed() < LOOK_INTERVAL {
+            return false;
+        }
+        self.looked_at = Instant::now();
+        memory_stats::memory_stats().is_some_and(|now| now.physical_mem as u64 > self.bytes_max)
+    }
 }
 
 impl Stream for GivingWay {
@@ -67,6 +93,10 @@ impl Stream for GivingWay {
             self.since = None;
             context.waker().wake_by_ref();
             return Poll::Pending;
+        }
+        if self.resident.as_mut().is_some_and(Resident::is_over) {
+            let message = "the process holds more memory than it may".to_owned();
+            return Poll::Ready(Some(Err(DataFusionError::ResourcesExhausted(message))));
         }
         let polled = self.inner.poll_next_unpin(context);
         if polled.is_pending() {
@@ -80,6 +110,7 @@ impl Stream for GivingWay {
 #[derive(Debug)]
 struct PreemptExec {
     input: Arc<dyn ExecutionPlan>,
+    resident_bytes_max: u64,
 }
 
 impl DisplayAs for PreemptExec {
@@ -111,7 +142,7 @@ impl ExecutionPlan for PreemptExec {
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match children.into_iter().next() {
-            Some(input) => Ok(Arc::new(Self { input })),
+            Some(input) => Ok(Arc::new(Self { input, resident_bytes_max: self.resident_bytes_max })),
             None => Ok(self),
         }
     }
@@ -121,7 +152,7 @@ impl ExecutionPlan for PreemptExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match children.into_iter().next() {
-            Some(input) => Ok(Arc::new(Self { input })),
+            Some(input) => Ok(Arc::new(Self { input, resident_bytes_max: self.resident_bytes_max })),
             None => Ok(self),
         }
     }
@@ -134,6 +165,11 @@ impl ExecutionPlan for PreemptExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        Ok(giving_way(self.input.execute(partition, context)?))
+        let inner = self.input.execute(partition, context)?;
+        let schema = inner.schema();
+        let bytes_max = self.resident_bytes_max;
+        let resident = (bytes_max > 0).then(|| Resident { bytes_max, looked_at: Instant::now() });
+        let patient = GivingWay { inner, since: None, resident };
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, patient)))
     }
 }

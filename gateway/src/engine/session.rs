@@ -29,6 +29,8 @@ const BATCH_ROWS: usize = 8192;
 pub struct EngineConfig {
     /// Memory of all running queries together, in bytes.
     pub memory_bytes_max: usize,
+    /// Resident memory of the process past which heavy queries fail, in bytes; 0 turns it off.
+    pub resident_bytes_max: u64,
     /// Disk for spilling, in bytes; 0 turns spilling off.
     pub spill_bytes_max: u64,
     /// Where spilled data goes; the system's temporary directory when absent.
@@ -138,7 +140,6 @@ impl Engine {
         options.catalog.default_catalog = "lake".to_owned();
         options.catalog.default_schema = "gold".to_owned();
         options.sql_parser.enable_ident_normalization = false;
-        options.sql_parser.parse_float_as_decimal = true;
         options.sql_parser.map_string_types_to_utf8view = false;
         options.execution.enable_recursive_ctes = false;
         options.execution.collect_statistics = false;

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use super::{Rows, expand, partitions, run};
 use crate::engine::error::{Complaint, EngineError, TextPosition};
-use crate::engine::expression::{Budget, measure, parse_error};
+use crate::engine::expression::{Budget, measure, parse_error, typed_plan};
 use crate::engine::secured::SecuredTable;
 use crate::engine::secured::provider::SecuredProvider;
 use crate::engine::session::Engine;
@@ -101,6 +101,7 @@ pub async fn sql(
         .verify_plan(&plan)
         .map_err(|_| EngineError::Unsupported(Complaint::new("only SELECT is allowed")))?;
     let plan = bind(plan, params)?;
+    let plan = typed_plan(plan).map_err(EngineError::planning)?;
     refuse_repeated_columns(&plan)?;
     let state = session(engine, tables, partitions(engine, &plan)?)?;
     run(engine, &state, &plan).await

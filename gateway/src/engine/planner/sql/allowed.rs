@@ -141,7 +141,9 @@ impl Visitor for Guard {
                 (json_path.is_some(), "a path in a table name"),
                 (sample.is_some(), "TABLESAMPLE"),
             ]),
-            TableFactor::Derived { sample, .. } => first(&[(sample.is_some(), "TABLESAMPLE")]),
+            TableFactor::Derived { lateral, sample, .. } => {
+                first(&[(*lateral, "LATERAL"), (sample.is_some(), "TABLESAMPLE")])
+            }
             TableFactor::NestedJoin { .. } => ControlFlow::Continue(()),
             _ => ControlFlow::Break("a table function"),
         }
