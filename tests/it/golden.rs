@@ -1,9 +1,13 @@
 //! Tables by other people's writers: owns reading the unpacked golden tables that
-//! `tests/run --golden DIR` names in `SLUICE_GOLDEN_DIR`. Right values, or a refusal that
-//! `golden/refused.tsv` expects; without the variable the test says so and passes.
+//! `tests/run --golden DIR` names in `SLUICE_GOLDEN_DIR`. Right values, by every way of reading, or
+//! a refusal that `golden/refused.tsv` expects; without the variable the test says so and passes.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+mod expected;
+mod liars;
+mod manifest;
+mod reading;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -11,72 +15,24 @@ use sluice_tests::client::Caller;
 use sluice_tests::gateway::{Gateway, Setup, run};
 use sluice_tests::json::sorted;
 
-use crate::plain::Plain;
+use self::manifest::{Golden, incomparable, manifest, refusals};
+use self::reading::{Failed, counted, in_pages, in_sql, number_in_sql};
 
-const POLICIES: &str = "version: 1\nroles:\n  admin: { administrator: true, time_travel: true, tables: { '*': { columns: all } } }\n";
+pub(super) const POLICIES: &str = "version: 1\nroles:\n  admin: { administrator: true, time_travel: true, tables: { '*': { columns: all } } }\n";
 
-/// One line of the manifest.
-#[derive(Debug)]
-struct Golden {
-    /// Path below the golden directory.
-    path: String,
-    /// Name in the catalog.
-    name: String,
-    /// Rows that another reader counted; none where it failed.
-    rows: Option<u64>,
-}
+/// Tables with the right values beside them.
+const WITH_VALUES: usize = 71;
+/// Larger tables are read in pages only, and where nothing says what is right, counted.
+const ROWS_COMPARED_MAX: u64 = 200_000;
 
-fn manifest(root: &Path) -> Vec<Golden> {
-    let text = fs::read_to_string(root.join("manifest.tsv")).expect("manifest.tsv in the golden directory");
-    text.lines()
-        .skip(1)
-        .enumerate()
-        .map(|(number, line)| {
-            let fields: Vec<&str> = line.split('\t').collect();
-            let counted =
-                [fields.get(5), fields.get(4)].into_iter().flatten().find_map(|field| field.parse().ok());
-            Golden { path: fields[0].to_owned(), name: format!("golden_{number}"), rows: counted }
-        })
-        .collect()
-}
-
-/// Tables that may be refused, each with the reason why that is right.
-fn refused() -> BTreeMap<String, String> {
-    let text = include_str!("../golden/refused.tsv");
-    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
-    lines
-        .map(|line| {
-            line.split_once('\t').map(|(table, reason)| (table.to_owned(), reason.to_owned())).unwrap()
-        })
-        .collect()
-}
-
-/// Columns whose expected values are known not to be comparable.
-fn incomparable(table: &str) -> Vec<&'static str> {
-    let lines = include_str!("../golden/differs.tsv").lines().filter(|line| !line.starts_with('#'));
-    let fields = lines.map(|line| line.split('\t').collect::<Vec<&str>>());
-    fields.filter(|fields| fields[0] == table).map(|fields| fields[1]).collect()
-}
-
-/// The rows in a form that both sides share, as lines in a fixed order.
-fn comparable(rows: Vec<Value>, without: &[&str]) -> Vec<String> {
-    let mut rows: Vec<Value> = rows.iter().map(loosened).collect();
-    for row in &mut rows {
-        row.as_object_mut().unwrap().retain(|name, _| !without.contains(&name.as_str()));
-    }
-    sorted(&rows)
-}
-
-async fn gateway(root: &Path, tables: &[Golden]) -> Gateway {
-    let mut setup = Setup::new("golden", POLICIES).with(json!({
-        "catalog": { "poll_interval_ms": 60_000 },
-        "limits": { "query_time_ms_max": 110_000, "page_rows_max": 100_000, "page_bytes_max": 256 * 1024 * 1024 },
-    }));
-    for table in tables {
-        let location = root.join(&table.path);
-        setup = setup.table(json!({ "name": table.name, "location": location.to_str().unwrap() }));
-    }
-    setup.start().await
+/// What reading one table came to.
+enum Outcome {
+    /// Every value is right.
+    Compared,
+    /// Pages and SQL agree on the rows, and on their number with another reader's.
+    Counted,
+    Wrong(String),
+    Refused(String),
 }
 
 #[test]
@@ -87,118 +43,137 @@ fn golden_tables_read_right_or_are_refused_by_name() {
     };
     run(async {
         let tables = manifest(&root);
-        let expected_refusals = refused();
+        let mut expected = refusals();
         let gateway = gateway(&root, &tables).await;
-        let admin = gateway.role("admin");
-        let unavailable: BTreeMap<String, String> = unavailable(&admin).await;
+        let admin = gateway.role("admin").header("sluice-json", "safe, nan=string");
+        let unavailable = unavailable(&admin).await;
         let mut wrong: Vec<String> = Vec::new();
-        let mut refusals: BTreeSet<&str> = BTreeSet::new();
-        let (mut compared, mut counted) = (0, 0);
+        let (mut compared, mut counted, mut refused) = (0, 0, 0);
         for table in &tables {
             let outcome = match unavailable.get(&table.name) {
-                Some(reason) => Outcome::Refused(reason.clone()),
+                Some(reason) => refused_everywhere(table, reason, &admin).await,
                 None => read(&root, table, &admin).await,
             };
-            match outcome {
-                Outcome::Compared => compared += 1,
-                Outcome::Counted => counted += 1,
-                Outcome::Wrong(what) => wrong.push(format!("{}: {what}", table.path)),
-                Outcome::Refused(reason) => {
-                    refusals.insert(&table.path);
-                    if !expected_refusals.contains_key(&table.path) {
-                        wrong.push(format!("{}\trefused: {reason}", table.path));
-                    }
-                }
+            let words = expected.remove(&table.path);
+            match (outcome, words) {
+                (Outcome::Refused(reason), Some(words)) if reason.contains(&words) => refused += 1,
+                (Outcome::Refused(reason), _) => wrong.push(format!("{}\trefused: {reason}", table.path)),
+                (Outcome::Wrong(what), _) => wrong.push(format!("{}: {what}", table.path)),
+                (_, Some(_)) => wrong.push(format!("{}: served, but in refused.tsv", table.path)),
+                (Outcome::Compared, None) => compared += 1,
+                (Outcome::Counted, None) => counted += 1,
             }
         }
-        for table in expected_refusals.keys().filter(|table| !refusals.contains(table.as_str())) {
-            wrong.push(format!("{table}: in refused.tsv but not refused"));
-        }
-        eprintln!("golden: {compared} compared by value, {counted} by count, {} refused", refusals.len());
+        wrong.extend(expected.into_keys().map(|table| format!("{table}: in refused.tsv, but no table")));
+        eprintln!("golden: {compared} compared by value, {counted} read in two ways, {refused} refused");
         assert!(wrong.is_empty(), "{} of {} tables:\n{}", wrong.len(), tables.len(), wrong.join("\n"));
-        assert_eq!(compared, 71, "tables with expected values");
-        gateway.shutdown().await;
+        assert_eq!(compared, WITH_VALUES, "tables with expected values");
+        drop(gateway);
     });
 }
 
-enum Outcome {
-    Compared,
-    Counted,
-    Wrong(String),
-    Refused(String),
+async fn gateway(root: &Path, tables: &[Golden]) -> Gateway {
+    let mut setup = Setup::new("golden", POLICIES).with(json!({
+        "catalog": { "poll_interval_ms": 60_000 },
+        "limits": {
+            "query_time_ms_max": 110_000, "page_rows_max": 100_000, "page_bytes_max": 256 * 1024 * 1024,
+            "result_rows_max": ROWS_COMPARED_MAX, "result_bytes_max": 256 * 1024 * 1024,
+        },
+    }));
+    for table in tables {
+        let location = root.join(&table.path);
+        setup = setup.table(json!({ "name": table.name, "location": location.to_str().unwrap() }));
+    }
+    setup.start().await
 }
 
+/// Why tables cannot be read, by name.
 async fn unavailable(admin: &Caller) -> BTreeMap<String, String> {
     let listed = admin.get("/v1/tables").await.expect_status(200).data();
-    listed
-        .iter()
-        .filter_map(|table| {
-            let reason = table["unavailable"].as_str()?;
-            Some((table["name"].as_str().unwrap().to_owned(), reason.to_owned()))
-        })
-        .collect()
+    let reason =
+        |table: &Value| Some((table["name"].as_str()?.to_owned(), table["unavailable"].as_str()?.to_owned()));
+    listed.iter().filter_map(reason).collect()
+}
+
+/// A table that is unavailable must be so whatever is asked of it.
+async fn refused_everywhere(table: &Golden, reason: &str, admin: &Caller) -> Outcome {
+    let tried = [
+        in_pages(admin, &table.name, 1).await.err(),
+        in_sql(admin, &table.name).await.err(),
+        counted(admin, &table.name).await.err(),
+    ];
+    for failed in tried {
+        match failed {
+            Some(Failed::Unavailable(_)) => {}
+            Some(Failed::Otherwise(what)) => return Outcome::Wrong(what),
+            None => return Outcome::Wrong(format!("read although unavailable: {reason}")),
+        }
+    }
+    Outcome::Refused(reason.to_owned())
 }
 
 async fn read(root: &Path, table: &Golden, admin: &Caller) -> Outcome {
-    let rows = format!("/v1/tables/{}/rows", table.name);
-    let counted = admin.get(&format!("{rows}?count=exact&limit=1")).await;
-    match counted.status {
-        200 => {}
-        503 if counted.code() == "table_unavailable" => return Outcome::Refused(counted.text()),
-        _ => return Outcome::Wrong(format!("{} {}", counted.status, counted.text())),
+    match compare(root, table, admin).await {
+        Ok(outcome) => outcome,
+        Err(Failed::Unavailable(reason)) => Outcome::Refused(reason),
+        Err(Failed::Otherwise(what)) => Outcome::Wrong(what),
     }
-    let total = counted.json()["page"]["total_rows"].as_u64();
-    if table.rows.is_some() && total != table.rows {
-        return Outcome::Wrong(format!("{total:?} rows, not {:?}", table.rows));
+}
+
+async fn compare(root: &Path, table: &Golden, admin: &Caller) -> Result<Outcome, Failed> {
+    let total = counted(admin, &table.name).await?;
+    if table.rows.is_some_and(|rows| rows != total) {
+        return Ok(Outcome::Wrong(format!("{total} rows, not {:?}", table.rows)));
     }
-    // A table with right values lies beside them, in `delta`.
-    let expected = root.join(&table.path).parent().unwrap().join("expected");
-    let is_whole = table.path.ends_with("/delta") && expected.is_dir();
-    if !is_whole {
-        return Outcome::Counted;
+    let summed = number_in_sql(admin, &table.name).await?;
+    if summed != total {
+        return Ok(Outcome::Wrong(format!("{total} rows, and {summed} by SQL")));
     }
-    let right = expected_rows(&expected).await;
-    let read = admin.walk(&table.name, &[("limit", "100000")]).await;
+    let page_rows = total.div_ceil(4).clamp(1, 100_000);
+    let paged = in_pages(admin, &table.name, page_rows).await?;
+    if paged.len() as u64 != total {
+        return Ok(Outcome::Wrong(format!("{total} rows, and {} in pages", paged.len())));
+    }
+    let right = expected::rows(&root.join(&table.path));
+    if right.is_none() && total > ROWS_COMPARED_MAX {
+        return Ok(Outcome::Counted);
+    }
+    let paged = sorted(&paged);
+    if total <= ROWS_COMPARED_MAX
+        && let Some(difference) = difference(&sorted(&in_sql(admin, &table.name).await?), &paged)
+    {
+        return Ok(Outcome::Wrong(format!("SQL and pages differ: {difference}")));
+    }
+    let Some(right) = right else { return Ok(Outcome::Counted) };
     let without = incomparable(&table.path);
-    let (read, right) = (comparable(read, &without), comparable(right, &without));
-    if read == right {
-        return Outcome::Compared;
+    let difference = if without.is_empty() {
+        difference(&paged, &sorted(&right))
+    } else {
+        let rows = in_pages(admin, &table.name, page_rows).await?;
+        difference(&sorted(&reduced(rows, &without)), &sorted(&reduced(right, &without)))
+    };
+    Ok(difference.map_or(Outcome::Compared, Outcome::Wrong))
+}
+
+/// The rows without some columns.
+fn reduced(mut rows: Vec<Value>, without: &[&str]) -> Vec<Value> {
+    for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+        row.retain(|name, _| !without.contains(&name.as_str()));
     }
-    let at = read.iter().zip(&right).position(|(a, b)| a != b).unwrap_or(read.len().min(right.len()));
-    Outcome::Wrong(format!(
+    rows
+}
+
+/// How two sorted lists of rows differ first.
+fn difference(is: &[String], right: &[String]) -> Option<String> {
+    if is == right {
+        return None;
+    }
+    let at = is.iter().zip(right).position(|(a, b)| a != b).unwrap_or(is.len().min(right.len()));
+    Some(format!(
         "{} rows for {}; first difference:\n    is    {:?}\n    right {:?}",
-        read.len(),
+        is.len(),
         right.len(),
-        read.get(at),
+        is.get(at),
         right.get(at)
     ))
-}
-
-async fn expected_rows(expected: &Path) -> Vec<Value> {
-    let plain = Plain::empty();
-    plain.parquet("expected", expected).await;
-    plain.rows("select * from expected").await
-}
-
-/// The expected files keep moments without a zone; they are UTC. Digits of seconds that are zero
-/// say nothing.
-fn loosened(value: &Value) -> Value {
-    match value {
-        Value::String(text) if is_moment(text) => {
-            let bare = text.trim_end_matches('Z');
-            let bare =
-                if bare.contains('.') { bare.trim_end_matches('0').trim_end_matches('.') } else { bare };
-            json!(bare)
-        }
-        Value::Array(items) => items.iter().map(loosened).collect(),
-        Value::Object(members) => {
-            members.iter().map(|(name, value)| (name.clone(), loosened(value))).collect()
-        }
-        other => other.clone(),
-    }
-}
-
-fn is_moment(text: &str) -> bool {
-    let shape: String = text.chars().take(19).map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-    shape == "0000-00-00T00:00:00"
 }

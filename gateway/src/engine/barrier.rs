@@ -29,6 +29,7 @@ use futures::StreamExt;
 
 use super::error::BelowBarrier;
 use super::preempt::giving_way;
+use super::scan::guard::guarded;
 use super::secured::transform::Transform;
 
 /// Reads raw rows and lets through what the policy shows of them.
@@ -187,7 +188,7 @@ impl ExecutionPlan for SecuredExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let transform = Arc::clone(&self.transform);
-        let raw = self.source.execute(partition, context).map_err(below)?;
+        let raw = guarded(self.source.execute(partition, context).map_err(below)?);
         let shown = raw.filter_map(move |batch| {
             let shown = batch.map_err(below).and_then(|raw| show(&transform, &raw));
             std::future::ready(match shown {

@@ -25,12 +25,16 @@ use super::expression::names::Names;
 use super::expression::{column, condition};
 use super::keyset::{Key, KeyEncoder};
 use super::secured::SecuredTable;
+use super::secured::provider::Crossing;
 use super::secured::transform::Positions;
 use super::session::Engine;
 use super::statement::{Filter, OrderKey};
 
 /// Most rows that a batch holds while reading; small pages read in smaller batches.
 const BATCH_ROWS_MAX: usize = 8192;
+
+/// Most columns to order by.
+const ORDER_KEYS_MAX: usize = 32;
 
 /// A place between two rows of a pinned version, in one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,10 +96,10 @@ struct Bound<'a> {
     show: Vec<usize>,
     /// Output columns as indices into `show`.
     output: Vec<usize>,
-    /// The caller's condition over the shown columns.
+    /// The rest of the caller's condition, over the shown columns.
     condition: Option<Arc<dyn PhysicalExpr>>,
-    /// What data may be skipped by.
-    pruning: Option<Arc<dyn PhysicalExpr>>,
+    /// The part of the condition that crosses the barrier.
+    crossing: Crossing,
     keys: Vec<Key>,
     positions: Positions,
 }
@@ -198,10 +202,11 @@ impl<'a> Bound<'a> {
         let mut show = output.clone();
         let schema = DFSchema::try_from(Arc::clone(&table.schema)).map_err(EngineError::planning)?;
         let filter = query.filter.clone();
-        let condition = match &filter {
-            Some(expr) => {
-                Some(state.create_physical_expr(expr.clone(), &schema).map_err(EngineError::planning)?)
-            }
+        let conjuncts: Vec<Expr> = filter.map(split_conjunction_owned).unwrap_or_default();
+        let crossing = table.crossing(&state, &conjuncts)?;
+        let rest = conjunction(conjuncts.into_iter().filter(|part| !table.crosses(part)));
+        let condition = match rest {
+            Some(expr) => Some(state.create_physical_expr(expr, &schema).map_err(EngineError::planning)?),
             None => None,
         };
         if let Some(condition) = &condition {
@@ -210,6 +215,11 @@ impl<'a> Bound<'a> {
             used.iter().for_each(|i| add(&mut show, *i));
         }
         let mut keys = Vec::with_capacity(query.order.len());
+        if query.order.len() > ORDER_KEYS_MAX {
+            return Err(EngineError::InvalidRequest(Complaint::new(format!(
+                "the order has more than {ORDER_KEYS_MAX} columns"
+            ))));
+        }
         for key in query.order {
             let column = index(&key.column)?;
             let field = table.schema.field(column);
@@ -230,12 +240,10 @@ impl<'a> Bound<'a> {
             Some(expr) => Some(reassign_expr_columns(expr, &shown).map_err(EngineError::planning)?),
             None => None,
         };
-        let conjuncts: Vec<Expr> = filter.map(split_conjunction_owned).unwrap_or_default();
-        let pruning = table.pruning(&state, &conjuncts)?;
         let output = (0..output.len()).collect();
         let positions =
             if table.order_is_secret { Positions::Hashed(query.tie_key) } else { Positions::Physical };
-        Ok(Self { engine, table, query, state, show, output, condition, pruning, keys, positions })
+        Ok(Self { engine, table, query, state, show, output, condition, crossing, keys, positions })
     }
 
     /// The rows of a batch for which the caller's condition is true.

@@ -13,7 +13,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, Tr
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::joins::{CrossJoinExec, NestedLoopJoinExec};
+use datafusion::physical_plan::joins::NestedLoopJoinExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
@@ -25,7 +25,7 @@ const RUN_MAX: Duration = Duration::from_millis(5);
 
 /// Rows of a batch in plans that pair every row with every other: such an operator comes back
 /// once a batch of its right side, after going over the whole left side.
-pub(super) const PAIRING_BATCH_ROWS: usize = 64;
+pub(super) const PAIRING_BATCH_ROWS: usize = 256;
 
 /// Time between two looks at the memory of the process, for one operator.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
@@ -49,9 +49,7 @@ pub(super) fn everywhere(
 
 /// Some operator pairs every row of one side with every row of the other.
 pub(super) fn pairs_rows(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    plan.downcast_ref::<NestedLoopJoinExec>().is_some()
-        || plan.downcast_ref::<CrossJoinExec>().is_some()
-        || plan.children().into_iter().any(pairs_rows)
+    plan.downcast_ref::<NestedLoopJoinExec>().is_some() || plan.children().into_iter().any(pairs_rows)
 }
 
 /// `stream`, returning to the scheduler when it has run too long at a stretch.

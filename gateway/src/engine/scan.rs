@@ -5,6 +5,7 @@
 mod adapter;
 mod bounds;
 mod conform;
+pub(super) mod guard;
 mod matching;
 mod partition;
 pub(super) mod prune;

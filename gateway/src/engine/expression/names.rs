@@ -189,6 +189,11 @@ pub(in crate::engine) fn nearest<'c>(
 ) -> Option<&'c str> {
     // Suggestions help with slips, not with other words.
     const CLOSE: f64 = 0.72;
+    // Comparing costs the product of both lengths, and nobody mistypes a name this long.
+    const NAME_BYTES_MAX: usize = 128;
+    if name.len() > NAME_BYTES_MAX {
+        return None;
+    }
     let lower = name.to_lowercase();
     candidates
         .map(|c| (strsim::normalized_damerau_levenshtein(&lower, &c.to_lowercase()), c))

@@ -43,7 +43,7 @@ pub(super) async fn read(bound: &Bound<'_>) -> Result<Page, EngineError> {
     let want = bound.query.rows_max.saturating_add(1);
     let mut best = First::new(Arc::clone(&encoder), Arc::clone(&schema), want, after.clone());
     let all = (0..bound.table.snapshot.files().len()).collect();
-    let files = bound.table.candidates(bound.pruning.as_ref(), all)?;
+    let files = bound.table.candidates(&bound.crossing, all)?;
     let schedule = Schedule::new(bound, files)?;
     let (mut next, mut step) = (0, schedule.first_step());
     while next < schedule.files.len() && !schedule.is_done(next, &mut best)? {
@@ -62,7 +62,7 @@ pub(super) async fn read(bound: &Bound<'_>) -> Result<Page, EngineError> {
 /// Counts the matching rows of every file.
 pub(super) async fn count(bound: &Bound<'_>) -> Result<u64, EngineError> {
     let all = (0..bound.table.snapshot.files().len()).collect();
-    let files = bound.table.candidates(bound.pruning.as_ref(), all)?;
+    let files = bound.table.candidates(&bound.crossing, all)?;
     let plan = plan(bound, &files, Positions::None).await?;
     let mut tasks = JoinSet::new();
     for partition in 0..plan.output_partitioning().partition_count() {
@@ -148,7 +148,7 @@ async fn plan(
     let groups: Vec<Vec<ScanFile>> = spread(files, bound.engine.config.partitions);
     bound
         .table
-        .secured_scan(bound.engine, &bound.state, &bound.show, &groups, positions, bound.pruning.as_ref())
+        .secured_scan(bound.engine, &bound.state, &bound.show, &groups, positions, &bound.crossing)
         .await
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn forward(bound: &Bound<'_>) -> Result<Page, EngineError> {
     let start = start(bound)?;
     let first = start.map_or(0, |(file, _)| file as usize);
     let ordinals = (first..bound.table.snapshot.files().len()).collect();
-    let files = bound.table.candidates(bound.pruning.as_ref(), ordinals)?;
+    let files = bound.table.candidates(&bound.crossing, ordinals)?;
     let want = bound.query.rows_max.saturating_add(1);
     let mut found = Found::new(bound);
     let (mut next, mut step) = (0, 1);
@@ -56,7 +56,7 @@ pub(super) async fn backward(bound: &Bound<'_>) -> Result<Page, EngineError> {
         return Err(EngineError::InvalidRequest(Complaint::new("there is nothing before the first row")));
     };
     let ordinals = (0..=file as usize).collect();
-    let files = bound.table.candidates(bound.pruning.as_ref(), ordinals)?;
+    let files = bound.table.candidates(&bound.crossing, ordinals)?;
     let want = bound.query.rows_max.saturating_add(1);
     // Found from the position towards the start, a window at a time; each window in file order.
     let mut windows: Vec<RecordBatch> = Vec::new();
@@ -178,14 +178,7 @@ async fn read_into(
 ) -> Result<(), EngineError> {
     let plan: Arc<dyn ExecutionPlan> = bound
         .table
-        .secured_scan(
-            bound.engine,
-            &bound.state,
-            &bound.show,
-            &[group],
-            bound.positions,
-            bound.pruning.as_ref(),
-        )
+        .secured_scan(bound.engine, &bound.state, &bound.show, &[group], bound.positions, &bound.crossing)
         .await?;
     let mut stream = execute_stream(plan, bound.state.task_ctx()).map_err(EngineError::execution)?;
     let mut bytes = 0_usize;

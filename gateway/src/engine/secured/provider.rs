@@ -13,6 +13,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use roaring::RoaringTreemap;
@@ -51,17 +52,13 @@ impl TableProvider for SecuredProvider {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let clear = |name: &str| self.table.can_skip(name);
-        Ok(filters
-            .iter()
-            .map(|filter| {
-                if is_safe_comparison(filter, &clear) {
-                    TableProviderFilterPushDown::Inexact
-                } else {
-                    TableProviderFilterPushDown::Unsupported
-                }
-            })
-            .collect())
+        // Exact: the rest of a condition, which may fail, then runs on the rows that satisfy these,
+        // whatever data was skipped; otherwise skipping by statistics of hidden rows would show.
+        let verdict = |crosses| match crosses {
+            true => TableProviderFilterPushDown::Exact,
+            false => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(|filter| verdict(self.table.crosses(filter))).collect())
     }
 
     async fn scan(
@@ -80,19 +77,17 @@ impl TableProvider for SecuredProvider {
             None => (0..self.table.columns.len()).collect(),
         };
         let plan = async {
-            let pruning = self.table.pruning(state, filters)?;
+            let crossing = self.table.crossing(state, filters)?;
             let all = (0..self.table.snapshot.files().len()).collect();
-            let files = self.table.candidates(pruning.as_ref(), all)?;
+            let files = self.table.candidates(&crossing, all)?;
             let groups = spread(&files, state.config().target_partitions());
             let positions = if self.table.order_is_secret {
                 Positions::Hashed(self.engine.config.order_key)
             } else {
                 Positions::None
             };
-            let secured = self
-                .table
-                .secured_scan(&self.engine, state, &show, &groups, positions, pruning.as_ref())
-                .await?;
+            let secured =
+                self.table.secured_scan(&self.engine, state, &show, &groups, positions, &crossing).await?;
             if !self.table.order_is_secret {
                 return Ok(secured);
             }
@@ -103,6 +98,17 @@ impl TableProvider for SecuredProvider {
             DataFusionError::External(Box::new(BelowBarrier(DataFusionError::External(Box::new(e)))))
         })
     }
+}
+
+/// The part of a caller's condition that crosses the barrier.
+#[derive(Debug)]
+pub(in crate::engine) struct Crossing {
+    /// It, over the visible columns.
+    pub(super) condition: Option<Arc<dyn PhysicalExpr>>,
+    /// Visible columns that it reads, ascending.
+    pub(super) used: Vec<usize>,
+    /// What data may be skipped by, over the raw columns.
+    pruning: Option<Arc<dyn PhysicalExpr>>,
 }
 
 /// Files dealt to at most `partitions` groups, each in canonical order.
@@ -121,36 +127,50 @@ impl SecuredTable {
         self.column(name).is_some_and(|c| matches!(c.mask, Masking::Clear) && proves(&c.data_type))
     }
 
-    /// The predicate over raw columns that data may be skipped by: the safe ones among the
-    /// caller's `filters`, and the policy's own.
-    pub(in crate::engine) fn pruning(
+    /// The conditions among `filters` that cannot fail. They cross the barrier: rows are chosen by
+    /// them, on visible values, before anything that can fail runs. Those on columns that the
+    /// caller sees as they are, and the policy's own, are what data is skipped by.
+    pub(in crate::engine) fn crossing(
         &self,
         state: &SessionState,
         filters: &[Expr],
-    ) -> Result<Option<Arc<dyn PhysicalExpr>>, EngineError> {
-        let clear = |name: &str| self.can_skip(name);
-        let safe = filters.iter().filter(|f| is_safe_comparison(f, &clear)).cloned();
-        let raw = DFSchema::try_from(raw_schema(&self.snapshot)).map_err(EngineError::planning)?;
-        let callers = match conjunction(safe) {
-            Some(expr) => Some(state.create_physical_expr(expr, &raw).map_err(EngineError::planning)?),
-            None => None,
+    ) -> Result<Crossing, EngineError> {
+        let physical = |expr: Option<Expr>, schema: SchemaRef| match expr {
+            Some(expr) => {
+                let schema = DFSchema::try_from(schema).map_err(EngineError::planning)?;
+                state.create_physical_expr(expr, &schema).map(Some).map_err(EngineError::planning)
+            }
+            None => Ok(None),
         };
-        Ok(match (&self.rows, callers) {
+        let safe = conjunction(filters.iter().filter(|filter| self.crosses(filter)).cloned());
+        let condition = physical(safe, Arc::clone(&self.schema))?;
+        let columns = condition.iter().flat_map(collect_columns);
+        let used: BTreeSet<usize> = columns.map(|column| column.index()).collect();
+        let can_skip = |name: &str| self.can_skip(name);
+        let skips = filters.iter().filter(|filter| is_safe_comparison(filter, &can_skip)).cloned();
+        let callers = physical(conjunction(skips), raw_schema(&self.snapshot))?;
+        let pruning = match (&self.rows, callers) {
             (VisibleRows::Where { skipping: Some(policy), .. }, Some(callers)) => {
                 Some(and(Arc::clone(policy), callers))
             }
             (VisibleRows::Where { skipping: Some(policy), .. }, None) => Some(Arc::clone(policy)),
             (_, callers) => callers,
-        })
+        };
+        Ok(Crossing { condition, used: used.into_iter().collect(), pruning })
+    }
+
+    /// The filter may cross the barrier.
+    pub(in crate::engine) fn crosses(&self, filter: &Expr) -> bool {
+        is_safe_comparison(filter, &|name: &str| self.column(name).is_some())
     }
 
     /// The files among `ordinals` that can hold visible rows that matter.
     pub(in crate::engine) fn candidates(
         &self,
-        pruning: Option<&Arc<dyn PhysicalExpr>>,
+        crossing: &Crossing,
         ordinals: Vec<usize>,
     ) -> Result<Vec<usize>, EngineError> {
-        match (&self.rows, pruning) {
+        match (&self.rows, &crossing.pruning) {
             (VisibleRows::Nothing, _) => Ok(Vec::new()),
             (_, None) => Ok(ordinals),
             (_, Some(predicate)) => {
@@ -167,28 +187,29 @@ impl SecuredTable {
         show: &[usize],
         groups: &[Vec<ScanFile>],
         positions: Positions,
-        pruning: Option<&Arc<dyn PhysicalExpr>>,
+        crossing: &Crossing,
     ) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
         let deleted = self.deleted_rows(groups).await?;
-        let read = self.raw_columns(show);
+        let read = self.raw_columns(show, &crossing.used);
         let located = positions != Positions::None || !deleted.is_empty();
-        let transform =
-            Transform::bind(self, &read, show, positions, deleted).map_err(EngineError::planning)?;
+        let transform = Transform::bind(self, &read, show, positions, deleted, crossing)
+            .map_err(EngineError::planning)?;
         if groups.is_empty() {
             return Ok(Arc::new(EmptyExec::new(Arc::clone(transform.schema()))));
         }
+        let pruning = crossing.pruning.as_ref();
         let spec = ScanSpec { snapshot: &self.snapshot, columns: &read, groups, positions: located, pruning };
         let raw = source(engine, state, &spec)?;
         Ok(Arc::new(SecuredExec::new(self.name.clone(), raw, Arc::new(transform))))
     }
 
     /// Raw columns that the policy and the shown columns read, ascending.
-    fn raw_columns(&self, show: &[usize]) -> Vec<usize> {
+    fn raw_columns(&self, show: &[usize], used: &[usize]) -> Vec<usize> {
         let mut read = BTreeSet::new();
         if let VisibleRows::Where { used, .. } = &self.rows {
             read.extend(used.iter().copied());
         }
-        for index in show {
+        for index in show.iter().chain(used) {
             let column = &self.columns[*index];
             read.insert(column.raw);
             if let Masking::Expression(_, used) = &column.mask {

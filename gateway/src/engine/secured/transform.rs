@@ -17,6 +17,7 @@ use datafusion::physical_expr::utils::reassign_expr_columns;
 use roaring::RoaringTreemap;
 use sluice_policies::column_mask::apply_nested;
 
+use super::provider::Crossing;
 use super::{Masking, SecuredTable, VisibleRows};
 use crate::engine::relabel::{nullable_field, relabel};
 use crate::engine::scan::{FILE, ROW};
@@ -35,6 +36,14 @@ pub(crate) enum Positions {
 /// Name of the keyed tie-break in output.
 pub(in crate::engine) const TIE: &str = "\u{0}tie";
 
+/// A condition over visible values.
+struct Condition {
+    predicate: Arc<dyn PhysicalExpr>,
+    /// How the columns that it reads are made, in the order of `schema`.
+    columns: Vec<(usize, Masking)>,
+    schema: SchemaRef,
+}
+
 /// A policy bound to one scan.
 pub(in crate::engine) struct Transform {
     /// Logical fields of the raw columns, in scan order; position columns follow in the batch.
@@ -42,6 +51,9 @@ pub(in crate::engine) struct Transform {
     /// Rows that deletion vectors remove, by file ordinal.
     deleted: HashMap<u32, Arc<RoaringTreemap>>,
     rows: VisibleRows,
+    /// The part of the caller's condition that cannot fail. It comes first, so that neither data
+    /// that was skipped nor a mask on a column decides whether something else fails.
+    condition: Option<Condition>,
     outputs: Vec<(usize, Masking)>,
     positions: Positions,
     schema: SchemaRef,
@@ -56,6 +68,7 @@ impl Transform {
         show: &[usize],
         positions: Positions,
         deleted: HashMap<u32, Arc<RoaringTreemap>>,
+        crossing: &Crossing,
     ) -> Result<Self> {
         let all = table.snapshot.columns();
         let raw =
@@ -67,10 +80,8 @@ impl Transform {
             }
             other => other.clone(),
         };
-        let mut outputs = Vec::with_capacity(show.len());
-        let mut fields = Vec::with_capacity(show.len() + 3);
-        for index in show {
-            let column = &table.columns[*index];
+        let make = |index: usize| -> Result<(usize, Masking)> {
+            let column = &table.columns[index];
             let at = read.iter().position(|i| *i == column.raw).ok_or_else(|| {
                 DataFusionError::Internal("a visible column is missing from its scan".to_owned())
             })?;
@@ -78,9 +89,23 @@ impl Transform {
                 Masking::Expression(expr, used) => Masking::Expression(rebind(expr)?, used.clone()),
                 other => other.clone(),
             };
-            outputs.push((at, mask));
+            Ok((at, mask))
+        };
+        let mut outputs = Vec::with_capacity(show.len());
+        let mut fields = Vec::with_capacity(show.len() + 3);
+        for index in show {
+            outputs.push(make(*index)?);
             fields.push(Arc::clone(&table.schema.fields()[*index]));
         }
+        let condition = match &crossing.condition {
+            Some(predicate) => {
+                let schema = Arc::new(table.schema.project(&crossing.used)?);
+                let columns = crossing.used.iter().map(|i| make(*i)).collect::<Result<Vec<_>>>()?;
+                let predicate = reassign_expr_columns(Arc::clone(predicate), &schema)?;
+                Some(Condition { predicate, columns, schema })
+            }
+            None => None,
+        };
         if matches!(positions, Positions::Hashed(_)) {
             fields.push(Arc::new(Field::new(TIE, DataType::FixedSizeBinary(16), false)));
         }
@@ -89,7 +114,7 @@ impl Transform {
             fields.push(Arc::new(Field::new(ROW, DataType::Int64, false)));
         }
         let schema = Arc::new(Schema::new(fields));
-        Ok(Self { raw, deleted, rows, outputs, positions, schema })
+        Ok(Self { raw, deleted, rows, condition, outputs, positions, schema })
     }
 
     /// Schema of what is shown.
@@ -101,14 +126,21 @@ impl Transform {
     pub(in crate::engine) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let live = self.without_deleted(batch)?;
         let (raw, file_and_row) = self.split(&live)?;
-        let (raw, file_and_row) = match &self.rows {
+        let visible = match &self.rows {
             VisibleRows::All => (raw, file_and_row),
             VisibleRows::Nothing => (raw.slice(0, 0), file_and_row.slice(0, 0)),
             VisibleRows::Where { predicate, .. } => {
-                let verdict = predicate.evaluate(&raw)?.into_array(raw.num_rows())?;
-                let keep = shown_rows(as_boolean_array(&verdict)?);
-                (filter_record_batch(&raw, &keep)?, filter_record_batch(&file_and_row, &keep)?)
+                let shown = verdict(predicate, &raw)?;
+                (filter_record_batch(&raw, &shown)?, filter_record_batch(&file_and_row, &shown)?)
             }
+        };
+        let (raw, file_and_row) = match &self.condition {
+            Some(condition) => {
+                let values = visible_batch(&visible.0, &condition.columns, &condition.schema)?;
+                let wanted = verdict(&condition.predicate, &values)?;
+                (filter_record_batch(&visible.0, &wanted)?, filter_record_batch(&visible.1, &wanted)?)
+            }
+            None => visible,
         };
         let mut columns = Vec::with_capacity(self.schema.fields().len());
         for ((at, mask), field) in self.outputs.iter().zip(self.schema.fields()) {
@@ -208,6 +240,23 @@ fn apply_mask(mask: &Masking, raw: &RecordBatch, at: usize) -> Result<ArrayRef> 
         }
         Masking::Expression(expr, _) => expr.evaluate(raw)?.into_array(raw.num_rows())?,
     })
+}
+
+/// The rows of the batch for which the predicate is true.
+fn verdict(predicate: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<BooleanArray> {
+    let verdict = predicate.evaluate(batch)?.into_array(batch.num_rows())?;
+    Ok(shown_rows(as_boolean_array(&verdict)?))
+}
+
+/// Visible values of some columns of a raw batch.
+fn visible_batch(raw: &RecordBatch, columns: &[(usize, Masking)], schema: &SchemaRef) -> Result<RecordBatch> {
+    let values = columns
+        .iter()
+        .zip(schema.fields())
+        .map(|((at, mask), field)| Ok(relabel(&apply_mask(mask, raw, *at)?, field.data_type())?))
+        .collect::<Result<Vec<_>>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(raw.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), values, &options)?)
 }
 
 /// A NULL verdict hides the row.
