@@ -120,20 +120,20 @@ fn read_metadata(kernel: &SnapshotRef) -> Result<TableMetadata, CatalogError> {
     let features = configuration.protocol().reader_features().unwrap_or_default();
     let unsupported: Vec<String> =
         features.iter().filter(|feature| !READ_FEATURES.contains(feature)).map(ToString::to_string).collect();
-    if !unsupported.is_empty() {
+    let declared = configuration.metadata();
+    let columns =
+        TableSchema::new(&kernel.schema(), declared.partition_columns(), configuration.column_mapping_mode());
+    // Some writers declare the type on every table. Where no column has it, there is nothing to read.
+    let only_declared = unsupported == [TableFeature::VariantType.to_string()] && columns.is_ok();
+    if !unsupported.is_empty() && !only_declared {
         return Err(CatalogError::UnsupportedFeature { features: unsupported });
     }
-    let declared = configuration.metadata();
     let properties = kernel.table_properties();
     let enabled = configuration.is_feature_enabled(&TableFeature::InCommitTimestamp);
     Ok(TableMetadata {
         table_id: declared.id().to_owned(),
         description: declared.description().map(str::to_owned),
-        columns: TableSchema::new(
-            &kernel.schema(),
-            declared.partition_columns(),
-            configuration.column_mapping_mode(),
-        )?,
+        columns: columns?,
         in_commit_timestamps_from: enabled
             .then(|| properties.in_commit_timestamp_enablement_version.unwrap_or(0)),
     })
