@@ -17,7 +17,6 @@ async fn features_that_are_not_read_are_refused_by_name() {
     for feature in [
         "typeWidening",
         "typeWidening-preview",
-        "variantType",
         "variantType-preview",
         "variantShredding-preview",
         "catalogManaged",
@@ -31,6 +30,14 @@ async fn features_that_are_not_read_are_refused_by_name() {
         let reason = trouble(&refused).unwrap();
         assert!(reason.contains(feature), "{feature}: {reason}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_variant_type_matters_only_where_a_column_has_it() {
+    let table = TestTable::nothing();
+    table.commit(0, &[protocol_with(&["variantType"]), metadata("id-1", &["a"])]);
+    let (_catalog, served) = table.open().await;
+    assert_eq!(served.current().unwrap().version(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
