@@ -6,3 +6,4 @@ mod generated;
 mod oracle;
 mod probes;
 mod traces;
+mod twins;

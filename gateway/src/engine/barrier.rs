@@ -4,6 +4,8 @@
 //! predicate, so that no rewrite can move a caller's expression below it. Which predicates are
 //! safe to use for skipping data is decided elsewhere and handed in on purpose.
 
+mod even;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -35,31 +37,37 @@ use super::secured::transform::Transform;
 /// Reads raw rows and lets through what the policy shows of them.
 pub(super) struct SecuredExec {
     table: String,
-    source: Arc<dyn ExecutionPlan>,
-    transform: Arc<Transform>,
+    rows: Rows,
     properties: Arc<PlanProperties>,
+}
+
+/// Where the rows of a barrier come from.
+#[derive(Clone)]
+enum Rows {
+    /// Raw batches, each shown as it comes.
+    Raw { source: Arc<dyn ExecutionPlan>, transform: Arc<Transform> },
+    /// Another barrier's, in batches whose size tells nothing of the rows that were left out.
+    Even(Arc<dyn ExecutionPlan>),
+    /// Another barrier's, in an order of their own, which no rule may undo.
+    Sorted(Arc<dyn ExecutionPlan>),
 }
 
 impl SecuredExec {
     /// `source` yields raw batches in the layout that `transform` expects.
-    pub(super) fn new(table: String, source: Arc<dyn ExecutionPlan>, transform: Arc<Transform>) -> Self {
+    pub(super) fn new(table: &str, source: Arc<dyn ExecutionPlan>, transform: Arc<Transform>) -> Self {
         let partitions = source.output_partitioning().partition_count();
-        let properties = leaf_properties(Arc::clone(transform.schema()), partitions);
-        Self { table, source, transform, properties: Arc::new(properties) }
+        let schema = Arc::clone(transform.schema());
+        Self::leaf(table, schema, partitions, Rows::Raw { source, transform })
     }
-}
 
-/// Runs a plan that the optimizer sees nothing of but its columns: the rows of a secured table in
-/// an order of their own, which no rule may undo.
-#[derive(Debug)]
-pub(super) struct ReorderedExec {
-    inner: Arc<dyn ExecutionPlan>,
-    properties: Arc<PlanProperties>,
-}
+    /// The rows of `secured` in batches of the session's size, whichever rows were hidden between.
+    pub(super) fn even(table: &str, secured: Arc<dyn ExecutionPlan>) -> Self {
+        let partitions = secured.output_partitioning().partition_count();
+        Self::leaf(table, secured.schema(), partitions, Rows::Even(secured))
+    }
 
-impl ReorderedExec {
     /// The rows of `secured` sorted by its column `tie`, which is left out of the result.
-    pub(super) fn by(secured: Arc<dyn ExecutionPlan>, tie: &str) -> Result<Self> {
+    pub(super) fn sorted_by(table: &str, secured: Arc<dyn ExecutionPlan>, tie: &str) -> Result<Self> {
         let schema = secured.schema();
         let options = SortOptions { descending: false, nulls_first: false };
         let key = PhysicalSortExpr { expr: Arc::new(Column::new_with_schema(tie, &schema)?), options };
@@ -74,66 +82,21 @@ impl ReorderedExec {
             })
             .collect::<Vec<_>>();
         let merged = Arc::new(CoalescePartitionsExec::new(secured));
-        let sorted = Arc::new(SortExec::new(LexOrdering::new([key]).ok_or_else(no_order)?, merged));
-        let inner: Arc<dyn ExecutionPlan> = Arc::new(ProjectionExec::try_new(shown, sorted)?);
-        let properties = Arc::new(leaf_properties(inner.schema(), 1));
-        Ok(Self { inner, properties })
-    }
-}
-
-fn no_order() -> DataFusionError {
-    DataFusionError::Internal("an empty order".to_owned())
-}
-
-fn leaf_properties(schema: SchemaRef, partitions: usize) -> PlanProperties {
-    PlanProperties::new(
-        EquivalenceProperties::new(schema),
-        Partitioning::UnknownPartitioning(partitions),
-        EmissionType::Incremental,
-        Boundedness::Bounded,
-    )
-}
-
-impl DisplayAs for ReorderedExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ReorderedExec")
-    }
-}
-
-impl ExecutionPlan for ReorderedExec {
-    fn name(&self) -> &'static str {
-        "ReorderedExec"
+        let order =
+            LexOrdering::new([key]).ok_or_else(|| DataFusionError::Internal("an empty order".to_owned()))?;
+        let sorted: Arc<dyn ExecutionPlan> =
+            Arc::new(ProjectionExec::try_new(shown, Arc::new(SortExec::new(order, merged)))?);
+        Ok(Self::leaf(table, sorted.schema(), 1, Rows::Sorted(sorted)))
     }
 
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        Vec::new()
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        _: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self)
-    }
-
-    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self)
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        Ok(giving_way(self.inner.execute(partition, context)?))
+    fn leaf(table: &str, schema: SchemaRef, partitions: usize, rows: Rows) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(partitions),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        Self { table: table.to_owned(), rows, properties: Arc::new(properties) }
     }
 }
 
@@ -155,10 +118,6 @@ impl ExecutionPlan for SecuredExec {
         "SecuredExec"
     }
 
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(self.transform.schema())
-    }
-
     fn properties(&self) -> &Arc<PlanProperties> {
         &self.properties
     }
@@ -187,18 +146,32 @@ impl ExecutionPlan for SecuredExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let transform = Arc::clone(&self.transform);
-        let raw = guarded(self.source.execute(partition, context).map_err(below)?);
-        let shown = raw.filter_map(move |batch| {
-            let shown = batch.map_err(below).and_then(|raw| show(&transform, &raw));
-            std::future::ready(match shown {
-                Ok(batch) if batch.num_rows() == 0 => None,
-                other => Some(other),
-            })
-        });
-        let shown = Box::pin(RecordBatchStreamAdapter::new(self.schema(), shown));
-        Ok(giving_way(shown))
+        let rows = match &self.rows {
+            Rows::Raw { source, transform } => {
+                shown(source.execute(partition, context).map_err(below)?, transform)
+            }
+            Rows::Even(inner) => {
+                let batch_rows = context.session_config().batch_size();
+                even::batches(inner.execute(partition, context)?, batch_rows)
+            }
+            Rows::Sorted(plan) => plan.execute(partition, context)?,
+        };
+        Ok(giving_way(rows))
     }
+}
+
+/// What the policy shows of raw batches.
+fn shown(raw: SendableRecordBatchStream, transform: &Arc<Transform>) -> SendableRecordBatchStream {
+    let transform = Arc::clone(transform);
+    let schema = Arc::clone(transform.schema());
+    let shown = guarded(raw).filter_map(move |batch| {
+        let shown = batch.map_err(below).and_then(|raw| show(&transform, &raw));
+        std::future::ready(match shown {
+            Ok(batch) if batch.num_rows() == 0 => None,
+            other => Some(other),
+        })
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, shown))
 }
 
 fn show(transform: &Transform, raw: &RecordBatch) -> Result<RecordBatch> {

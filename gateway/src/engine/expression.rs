@@ -1,9 +1,11 @@
 //! A caller's condition made into an expression: owns the way from text or tree to a checked,
 //! coerced, simplified boolean over visible columns. Knows nothing of raw columns.
 
+pub(super) mod infallible;
 mod literals;
 mod measure;
 pub(super) mod names;
+pub(super) mod row_wise;
 mod tree;
 
 use std::sync::Arc;
@@ -24,7 +26,7 @@ use super::session::Engine;
 use super::statement::Filter;
 use names::Names;
 
-pub(super) use literals::typed_plan;
+pub(super) use literals::{scalar, typed_plan};
 pub(super) use measure::{Budget, measure};
 
 /// A caller's condition over `schema` as a boolean expression whose columns all exist there.

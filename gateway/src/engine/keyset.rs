@@ -4,14 +4,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int8Array, RecordBatch};
-use arrow::compute::{SortOptions, concat_batches, take_record_batch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int8Array, RecordBatch};
+use arrow::compute::{SortOptions, concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::row::{RowConverter, SortField};
+use arrow::row::{RowConverter, Rows, SortField};
 
 use super::scan::{FILE, ROW};
 use super::secured::transform::TIE;
+
+/// Rows that are held over the wanted ones before they are put in order.
+const COMPACT_ROWS: usize = 8192;
 
 /// One order column of a batch.
 #[derive(Debug, Clone)]
@@ -59,7 +62,7 @@ impl KeyEncoder {
     }
 
     /// The keys of the batch's rows, comparable with each other and across batches.
-    pub(super) fn encode(&self, batch: &RecordBatch) -> Result<Vec<Box<[u8]>>, ArrowError> {
+    pub(super) fn encode(&self, batch: &RecordBatch) -> Result<Rows, ArrowError> {
         let mut columns: Vec<ArrayRef> = Vec::new();
         for key in &self.keys {
             let values = batch.column(key.column);
@@ -67,8 +70,7 @@ impl KeyEncoder {
             columns.push(one_zero(values));
         }
         columns.extend(self.ties.iter().map(|tie| Arc::clone(batch.column(*tie))));
-        let rows = self.converter.convert_columns(&columns)?;
-        Ok(rows.iter().map(|row| row.as_ref().into()).collect())
+        self.converter.convert_columns(&columns)
     }
 }
 
@@ -135,23 +137,43 @@ impl First {
 
     /// Takes in one batch.
     pub(super) fn push(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
-        let worst: Option<Box<[u8]>> = self.worst().map(Into::into);
+        let (keys, contends) = self.judge(&batch)?;
         let index = self.batches.len();
+        let contenders = contends.values().set_indices().enumerate();
+        let held = contenders.map(|(held_as, row)| (keys.row(row).as_ref().into(), index, held_as));
         let before = self.held.len();
-        for (row, key) in self.encoder.encode(&batch)?.into_iter().enumerate() {
-            let is_after = self.after.as_ref().is_none_or(|after| key > *after);
-            if is_after && worst.as_ref().is_none_or(|worst| key < *worst) {
-                self.held.push((key, index, row));
-            }
-        }
+        self.held.extend(held);
         if self.held.len() > before {
-            self.batches.push(batch);
+            // Only these rows: a few of each batch must not keep all of them in memory.
+            self.batches.push(filter_record_batch(&batch, &contends)?);
             self.sorted = false;
-            if self.held.len() >= self.want.saturating_mul(2).saturating_add(8192) {
+            if self.held.len() >= self.want.saturating_mul(2).saturating_add(COMPACT_ROWS) {
                 self.compact()?;
             }
         }
         Ok(())
+    }
+
+    /// The rows of `batch` that could be among the wanted ones, going by all that is held.
+    pub(super) fn contenders(&mut self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        if !self.sorted {
+            self.compact()?;
+        }
+        let (_, contends) = self.judge(batch)?;
+        filter_record_batch(batch, &contends)
+    }
+
+    /// The keys of a batch's rows, and which of them could be among the wanted ones.
+    fn judge(&self, batch: &RecordBatch) -> Result<(Rows, BooleanArray), ArrowError> {
+        let keys = self.encoder.encode(batch)?;
+        let worst = self.worst();
+        let contends = keys.iter().map(|key| {
+            let key = key.as_ref();
+            let is_after = self.after.as_ref().is_none_or(|after| key > after.as_ref());
+            Some(is_after && worst.is_none_or(|worst| key < worst))
+        });
+        let contends = contends.collect();
+        Ok((keys, contends))
     }
 
     /// As many rows are held as wanted.

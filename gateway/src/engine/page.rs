@@ -3,26 +3,25 @@
 //! order seeks, other orders skip files that cannot hold rows of the page. Does not seal
 //! positions into cursors.
 
+mod condition;
 mod ordered;
 mod physical;
 mod size;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, BooleanArray, RecordBatch};
-use arrow::compute::{filter_record_batch, prep_null_mask_filter};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
-use datafusion::common::cast::as_boolean_array;
+use arrow::array::RecordBatch;
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, lit};
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 
+use self::condition::Condition;
 use super::error::{Complaint, EngineError};
 use super::expression::names::Names;
-use super::expression::{column, condition};
+use super::expression::{column, condition, row_wise};
 use super::keyset::{Key, KeyEncoder};
 use super::secured::SecuredTable;
 use super::secured::provider::Crossing;
@@ -97,7 +96,7 @@ struct Bound<'a> {
     /// Output columns as indices into `show`.
     output: Vec<usize>,
     /// The rest of the caller's condition, over the shown columns.
-    condition: Option<Arc<dyn PhysicalExpr>>,
+    condition: Option<Condition>,
     /// The part of the condition that crosses the barrier.
     crossing: Crossing,
     keys: Vec<Key>,
@@ -206,7 +205,10 @@ impl<'a> Bound<'a> {
         let crossing = table.crossing(&state, &conjuncts)?;
         let rest = conjunction(conjuncts.into_iter().filter(|part| !table.crosses(part)));
         let condition = match rest {
-            Some(expr) => Some(state.create_physical_expr(expr, &schema).map_err(EngineError::planning)?),
+            Some(expr) => {
+                let expr = row_wise::condition(expr, &schema).map_err(EngineError::planning)?;
+                Some(state.create_physical_expr(expr, &schema).map_err(EngineError::planning)?)
+            }
             None => None,
         };
         if let Some(condition) = &condition {
@@ -237,7 +239,9 @@ impl<'a> Bound<'a> {
         let shown =
             Schema::new(show.iter().map(|i| Arc::clone(&table.schema.fields()[*i])).collect::<Vec<_>>());
         let condition = match condition {
-            Some(expr) => Some(reassign_expr_columns(expr, &shown).map_err(EngineError::planning)?),
+            Some(expr) => {
+                Some(Condition::new(reassign_expr_columns(expr, &shown).map_err(EngineError::planning)?))
+            }
             None => None,
         };
         let output = (0..output.len()).collect();
@@ -246,34 +250,26 @@ impl<'a> Bound<'a> {
         Ok(Self { engine, table, query, state, show, output, condition, crossing, keys, positions })
     }
 
-    /// The rows of a batch for which the caller's condition is true.
-    fn matching(&self, batch: RecordBatch) -> Result<RecordBatch, EngineError> {
-        let Some(condition) = &self.condition else { return Ok(batch) };
-        keep(condition.as_ref(), batch)
-    }
-
     /// The page's rows without the columns that only served to find them.
     fn project(&self, rows: &RecordBatch) -> Result<RecordBatch, EngineError> {
         rows.project(&self.output).map_err(|e| EngineError::Internal(Box::new(e)))
     }
 
-    fn shown_schema(&self) -> Vec<arrow::datatypes::FieldRef> {
-        self.show.iter().map(|i| Arc::clone(&self.table.schema.fields()[*i])).collect()
+    /// What the rows of a page are held as until it is complete: the shown columns, where each row
+    /// stands, and whether the condition failed on it.
+    fn held_schema(&self) -> SchemaRef {
+        let mut fields: Vec<FieldRef> =
+            self.show.iter().map(|i| Arc::clone(&self.table.schema.fields()[*i])).collect();
+        fields.extend(self.positions.fields());
+        fields.extend(self.condition.as_ref().map(|_| condition::failed_field()));
+        Arc::new(Schema::new(fields))
     }
-}
 
-fn keep(condition: &dyn PhysicalExpr, batch: RecordBatch) -> Result<RecordBatch, EngineError> {
-    let verdict = condition
-        .evaluate(&batch)
-        .and_then(|v| v.into_array(batch.num_rows()))
-        .map_err(EngineError::execution)?;
-    if verdict.data_type() == &DataType::Null {
-        return Ok(batch.slice(0, 0));
+    /// Fails as the condition does on the first of `rows` on which it fails. A page has to show
+    /// `rows`, or the fact that they are there, and nothing else that it has read.
+    fn answer_for(&self, rows: &RecordBatch) -> Result<(), EngineError> {
+        self.condition.as_ref().map_or(Ok(()), |condition| condition.answer_for(rows))
     }
-    let verdict = as_boolean_array(&verdict).map_err(EngineError::execution)?;
-    let keep: BooleanArray =
-        if verdict.null_count() == 0 { verdict.clone() } else { prep_null_mask_filter(verdict) };
-    filter_record_batch(&batch, &keep).map_err(|e| EngineError::Internal(Box::new(e)))
 }
 
 fn add(show: &mut Vec<usize>, index: usize) {

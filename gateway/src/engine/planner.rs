@@ -13,10 +13,11 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
 use super::error::EngineError;
+use super::expression::row_wise;
 use super::preempt;
 use super::session::Engine;
 
@@ -34,12 +35,13 @@ pub struct Rows {
 /// Optimizes and runs `plan` to its end.
 async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Result<Rows, EngineError> {
     inline::check(plan)?;
-    let mut physical = state.create_physical_plan(plan).await.map_err(EngineError::planning)?;
+    let optimized = state.optimize(plan).and_then(row_wise::plan).map_err(EngineError::planning)?;
+    let mut physical = physical_plan(state, &optimized).await?;
     let mut task = state.task_ctx();
     if preempt::pairs_rows(&physical) {
         let small = state.config().clone().with_batch_size(preempt::PAIRING_BATCH_ROWS);
         let state = SessionStateBuilder::new_from_existing(state.clone()).with_config(small).build();
-        physical = state.create_physical_plan(plan).await.map_err(EngineError::planning)?;
+        physical = physical_plan(&state, &optimized).await?;
         task = state.task_ctx();
     }
     let physical =
@@ -68,6 +70,13 @@ async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Resul
         }
     }
     Ok(Rows { schema, batches })
+}
+
+async fn physical_plan(
+    state: &SessionState,
+    optimized: &LogicalPlan,
+) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
+    state.query_planner().create_physical_plan(optimized, state).await.map_err(EngineError::planning)
 }
 
 /// Bytes of the rows themselves: a slice does not answer for the buffers that it shares.

@@ -4,7 +4,6 @@
 
 mod check;
 mod compile;
-mod infallible;
 pub(super) mod provider;
 pub(super) mod transform;
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use datafusion::common::ScalarValue;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
@@ -13,14 +13,13 @@ use futures::StreamExt;
 use tokio::task::JoinSet;
 
 use super::size::{row_bytes, rows_within};
-use super::{Bound, Page, Position, keep};
+use super::{Bound, Page, Position};
 use crate::engine::error::{Complaint, EngineError};
 use crate::engine::keyset::{First, KeyEncoder};
 use crate::engine::scan::ScanFile;
 use crate::engine::scan::prune::bounds;
-use crate::engine::scan::{FILE, ROW};
 use crate::engine::secured::provider::spread;
-use crate::engine::secured::transform::{Positions, TIE};
+use crate::engine::secured::transform::Positions;
 
 /// Files of the first step when they are read best first; each step doubles.
 const FIRST_STEP_FILES: usize = 4;
@@ -30,7 +29,7 @@ const KEY_BYTES_MAX: usize = 4096;
 
 /// One page in key order.
 pub(super) async fn read(bound: &Bound<'_>) -> Result<Page, EngineError> {
-    let schema = schema(bound);
+    let schema = bound.held_schema();
     let backward = bound.query.backward;
     let encoder = Arc::new(encoder(bound, &schema, backward)?);
     let after = match &bound.query.from {
@@ -73,7 +72,7 @@ pub(super) async fn count(bound: &Bound<'_>) -> Result<u64, EngineError> {
             while let Some(batch) = stream.next().await {
                 let batch = batch.map_err(EngineError::execution)?;
                 let batch = match &condition {
-                    Some(condition) => keep(condition.as_ref(), batch)?,
+                    Some(condition) => condition.keep(&batch)?,
                     None => batch,
                 };
                 rows += batch.num_rows() as u64;
@@ -93,6 +92,7 @@ fn page(bound: &Bound<'_>, schema: &SchemaRef, found: &RecordBatch) -> Result<Pa
     let sizes = row_bytes(&found.slice(0, wanted));
     let fit = rows_within(sizes.into_iter(), bound.query.bytes_max).min(wanted);
     let more = found.num_rows() > fit;
+    bound.answer_for(&found.slice(0, fit + usize::from(more)))?;
     let rows = if bound.query.backward { reverse(&found.slice(0, fit))? } else { found.slice(0, fit) };
     let (more_before, more_after) =
         if bound.query.backward { (more, true) } else { (bound.query.from.is_some(), more) };
@@ -111,7 +111,7 @@ fn page(bound: &Bound<'_>, schema: &SchemaRef, found: &RecordBatch) -> Result<Pa
 
 fn key_at(encoder: &KeyEncoder, rows: &RecordBatch, at: usize) -> Result<Position, EngineError> {
     let keys = encoder.encode(&rows.slice(at, 1)).map_err(internal)?;
-    let key = keys.into_iter().next().unwrap_or_default().into_vec();
+    let key = keys.row(0).as_ref().to_vec();
     if key.len() > KEY_BYTES_MAX {
         return Err(EngineError::InvalidRequest(
             Complaint::new(format!("a value to order by is longer than {KEY_BYTES_MAX} bytes"))
@@ -124,16 +124,6 @@ fn key_at(encoder: &KeyEncoder, rows: &RecordBatch, at: usize) -> Result<Positio
 fn reverse(rows: &RecordBatch) -> Result<RecordBatch, EngineError> {
     let order = arrow::array::UInt64Array::from_iter_values((0..rows.num_rows() as u64).rev());
     arrow::compute::take_record_batch(rows, &order).map_err(internal)
-}
-
-fn schema(bound: &Bound<'_>) -> SchemaRef {
-    let mut fields = bound.shown_schema();
-    if matches!(bound.positions, Positions::Hashed(_)) {
-        fields.push(Arc::new(Field::new(TIE, DataType::FixedSizeBinary(16), false)));
-    }
-    fields.push(Arc::new(Field::new(FILE, DataType::UInt32, false)));
-    fields.push(Arc::new(Field::new(ROW, DataType::Int64, false)));
-    Arc::new(Schema::new(fields))
 }
 
 fn encoder(bound: &Bound<'_>, schema: &SchemaRef, reversed: bool) -> Result<KeyEncoder, EngineError> {
@@ -171,8 +161,11 @@ async fn scan_first(
             while let Some(batch) = stream.next().await {
                 let batch = batch.map_err(EngineError::execution)?;
                 let batch = match &condition {
-                    Some(condition) => keep(condition.as_ref(), batch)?,
                     None => batch,
+                    Some(condition) => match condition.keep(&batch) {
+                        Ok(kept) => kept,
+                        Err(_) => condition.keep_failing(&first.contenders(&batch).map_err(internal)?)?,
+                    },
                 };
                 first.push(batch).map_err(internal)?;
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, Int64Array, RecordBatch, UInt32Array};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
@@ -47,6 +47,7 @@ pub(super) async fn forward(bound: &Bound<'_>) -> Result<Page, EngineError> {
     let sizes = row_bytes(&rows.slice(0, wanted));
     let fit = rows_within(sizes.into_iter(), bound.query.bytes_max).min(wanted);
     let more_after = rows.num_rows() > fit;
+    bound.answer_for(&rows.slice(0, fit + usize::from(more_after)))?;
     page(bound, &rows.slice(0, fit), start.is_some(), more_after)
 }
 
@@ -89,6 +90,8 @@ pub(super) async fn backward(bound: &Bound<'_>) -> Result<Page, EngineError> {
     let nearest = rows.slice(rows.num_rows() - wanted, wanted);
     let fit = rows_within(row_bytes(&nearest).into_iter().rev(), bound.query.bytes_max).min(wanted);
     let more_before = rows.num_rows() > fit;
+    let relied_on = fit + usize::from(more_before);
+    bound.answer_for(&rows.slice(rows.num_rows() - relied_on, relied_on))?;
     page(bound, &nearest.slice(wanted - fit, fit), more_before, true)
 }
 
@@ -154,10 +157,7 @@ struct Found {
 
 impl Found {
     fn new(bound: &Bound<'_>) -> Self {
-        let mut fields = bound.shown_schema();
-        fields.push(Arc::new(Field::new(FILE, DataType::UInt32, false)));
-        fields.push(Arc::new(Field::new(ROW, DataType::Int64, false)));
-        Self { schema: Arc::new(Schema::new(fields)), batches: Vec::new(), rows: 0 }
+        Self { schema: bound.held_schema(), batches: Vec::new(), rows: 0 }
     }
 
     fn is_enough(&self, want: usize) -> bool {
@@ -184,7 +184,13 @@ async fn read_into(
     let mut bytes = 0_usize;
     while let Some(batch) = stream.next().await {
         let batch = within_edge(batch.map_err(EngineError::execution)?, edge)?;
-        let batch = bound.matching(batch)?;
+        let batch = match &bound.condition {
+            None => batch,
+            Some(condition) => match condition.keep(&batch) {
+                Ok(kept) => kept,
+                Err(_) => condition.keep_failing(&batch)?,
+            },
+        };
         if batch.num_rows() == 0 {
             continue;
         }

@@ -18,9 +18,9 @@ use sluice_policies::column_mask::{ColumnMask, nested_output_type};
 use sluice_policies::row_filter::{BoundExpression, ClaimValue, RowFilter};
 use sluice_policies::table_policy::{EffectivePolicy, VisibleColumn};
 
-use super::infallible::{is_infallible, is_safe_comparison, proves};
 use super::{Masking, SecuredColumn, SecuredTable, VisibleRows};
 use crate::engine::error::{Complaint, EngineError};
+use crate::engine::expression::infallible::{is_infallible, is_safe_comparison, proves};
 use crate::engine::expression::{from_ast, settle};
 use crate::engine::relabel::{nullable_deep, nullable_field};
 use crate::engine::session::Engine;

@@ -19,11 +19,11 @@ use datafusion::physical_plan::empty::EmptyExec;
 use roaring::RoaringTreemap;
 
 use super::compile::raw_schema;
-use super::infallible::{is_safe_comparison, proves};
 use super::transform::{Positions, TIE, Transform};
 use super::{Masking, SecuredTable, VisibleRows};
-use crate::engine::barrier::{ReorderedExec, SecuredExec};
+use crate::engine::barrier::SecuredExec;
 use crate::engine::error::{BelowBarrier, EngineError};
+use crate::engine::expression::infallible::{is_safe_comparison, proves};
 use crate::engine::scan::prune::candidates;
 use crate::engine::scan::{ScanFile, ScanSpec, source};
 use crate::engine::session::Engine;
@@ -88,11 +88,14 @@ impl TableProvider for SecuredProvider {
             };
             let secured =
                 self.table.secured_scan(&self.engine, state, &show, &groups, positions, &crossing).await?;
-            if !self.table.order_is_secret {
-                return Ok(secured);
-            }
-            let reordered = ReorderedExec::by(secured, TIE).map_err(EngineError::planning)?;
-            Ok(Arc::new(reordered) as Arc<dyn ExecutionPlan>)
+            let name = &self.table.name;
+            Ok(match &self.table.rows {
+                _ if self.table.order_is_secret => {
+                    Arc::new(SecuredExec::sorted_by(name, secured, TIE).map_err(EngineError::planning)?)
+                }
+                VisibleRows::All => secured,
+                _ => Arc::new(SecuredExec::even(name, secured)),
+            })
         };
         plan.await.map_err(|e: EngineError| {
             DataFusionError::External(Box::new(BelowBarrier(DataFusionError::External(Box::new(e)))))
@@ -200,7 +203,7 @@ impl SecuredTable {
         let pruning = crossing.pruning.as_ref();
         let spec = ScanSpec { snapshot: &self.snapshot, columns: &read, groups, positions: located, pruning };
         let raw = source(engine, state, &spec)?;
-        Ok(Arc::new(SecuredExec::new(self.name.clone(), raw, Arc::new(transform))))
+        Ok(Arc::new(SecuredExec::new(&self.name, raw, Arc::new(transform))))
     }
 
     /// Raw columns that the policy and the shown columns read, ascending.

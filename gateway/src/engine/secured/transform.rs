@@ -9,7 +9,7 @@ use arrow::array::{
     RecordBatchOptions, UInt32Array,
 };
 use arrow::compute::{filter_record_batch, prep_null_mask_filter};
-use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, Schema, SchemaRef};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::physical_expr::PhysicalExpr;
@@ -31,6 +31,20 @@ pub(crate) enum Positions {
     Physical,
     /// A keyed hash of them, for callers whom the physical order would tell too much, then both.
     Hashed([u8; 16]),
+}
+
+impl Positions {
+    /// The columns that are appended.
+    pub(in crate::engine) fn fields(self) -> Vec<FieldRef> {
+        let tie = Field::new(TIE, DataType::FixedSizeBinary(16), false);
+        let place = [Field::new(FILE, DataType::UInt32, false), Field::new(ROW, DataType::Int64, false)];
+        let fields = match self {
+            Self::None => Vec::new(),
+            Self::Physical => place.into(),
+            Self::Hashed(_) => [tie].into_iter().chain(place).collect(),
+        };
+        fields.into_iter().map(Arc::new).collect()
+    }
 }
 
 /// Name of the keyed tie-break in output.
@@ -106,13 +120,7 @@ impl Transform {
             }
             None => None,
         };
-        if matches!(positions, Positions::Hashed(_)) {
-            fields.push(Arc::new(Field::new(TIE, DataType::FixedSizeBinary(16), false)));
-        }
-        if positions != Positions::None {
-            fields.push(Arc::new(Field::new(FILE, DataType::UInt32, false)));
-            fields.push(Arc::new(Field::new(ROW, DataType::Int64, false)));
-        }
+        fields.extend(positions.fields());
         let schema = Arc::new(Schema::new(fields));
         Ok(Self { raw, deleted, rows, condition, outputs, positions, schema })
     }

@@ -79,7 +79,7 @@ const TOTAL_FUNCTIONS: &[&str] = &[
 
 /// An expression that yields a value for every row of its columns' types: what a row filter or an
 /// expression mask must be, after type coercion.
-pub(super) fn is_infallible(expr: &Expr, type_of: &dyn Fn(&Expr) -> Option<DataType>) -> bool {
+pub(in crate::engine) fn is_infallible(expr: &Expr, type_of: &dyn Fn(&Expr) -> Option<DataType>) -> bool {
     let all = |parts: &[&Expr]| parts.iter().all(|e| is_infallible(e, type_of));
     match expr {
         Expr::Column(_) | Expr::Literal(..) | Expr::Placeholder(_) => true,

@@ -1,0 +1,167 @@
+//! Twins: two lakes whose visible rows are the same and whose hidden rows are not, in number, in
+//! values and in place. Owns the check that no answer tells which of the two was asked, whether a
+//! condition fails, a page ends or a `LIMIT` is reached among the rows in between.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
+use sluice_tests::client::{Answer, Caller};
+use sluice_tests::delta::HandTable;
+use sluice_tests::gateway::{Gateway, Setup, run};
+use sluice_tests::random::seeded;
+
+const POLICIES: &str = "
+version: 1
+roles:
+  tenant: { tables: { events: { columns: '*', rows: \"tenant = 'a'\" } } }
+";
+
+/// Files of a lake, and visible rows of each.
+const FILES: i64 = 6;
+const FILE_ROWS: i64 = 1500;
+
+const ROUNDS: usize = 16;
+
+/// Conditions that fail on a few rows.
+const CONDITIONS: &[&str] = &[
+    "100 / (a - 500) <> 0",
+    "cast(s as bigint) >= 0",
+    "100 / (a - 500) <> 0 AND cast(s as bigint) >= 0",
+    "cast(s as bigint) < 0 OR 100 / (a - 500) <> 0",
+    "a > 900 AND 100 / (a - 950) <> 0",
+    "a BETWEEN 100 / (a - 500) AND cast(s as bigint) + 1000",
+    "a IN (1, 2, 3, 100 / (a - 500), cast(s as bigint))",
+    "NOT (100 / (a - 500) = 7 AND cast(s as bigint) > 0)",
+    "a <> 500 AND 100 / (a - 500) <> 0",
+    "100 / (a - 499) >= 1 AND cast(s as bigint) >= 0",
+    "100 / (a - 499) < 1 OR cast(s as bigint) >= 0",
+];
+
+const ORDERS: &[&str] = &["", "big", "-big", "a,-big", "-a,id", "s", "id", "-id"];
+
+/// Places where something stops early, or where skipped files shift what a batch holds.
+const STATEMENTS: &[&str] = &[
+    "select id, 100 / (a - 500) as q from events limit {n} offset {o}",
+    "select id, cast(s as bigint) as c from events where a > 600 limit {n} offset {o}",
+    "select id from events where {c} limit {n} offset {o}",
+    "select id from (select * from events where {c} limit {n} offset {o}) t where 100 / (a - 500) <> 0",
+    "select e.id from events e join events f on e.id = f.id and ({c}) where e.big < f.big + 1 limit {n}",
+    "select count(*) as n from events where {c}",
+    "select count(*) as n from events where big < {o} and ({c})",
+    "select id from events where big < {o} and ({c}) order by big limit {n}",
+];
+
+#[test]
+fn no_answer_tells_which_rows_are_hidden_between() {
+    run(async {
+        let mut random = seeded("twins");
+        let visible = random.random();
+        let lone = lake("lone", visible, None).await;
+        let crowded = lake("crowded", visible, Some(random.random())).await;
+        let twins = [lone.role("tenant"), crowded.role("tenant")];
+        let mut failed = 0;
+        for _ in 0..ROUNDS {
+            let condition = CONDITIONS[random.random_range(0..CONDITIONS.len())];
+            let limit = [1, 2, 7, 100, 900][random.random_range(0..5)].to_string();
+            for statement in STATEMENTS {
+                let offset = random.random_range(0..FILES * FILE_ROWS).to_string();
+                let statement =
+                    statement.replace("{c}", condition).replace("{n}", &limit).replace("{o}", &offset);
+                let [left, right] = [twins[0].sql(&statement).await, twins[1].sql(&statement).await];
+                assert_eq!(seen(&left), seen(&right), "{statement}");
+                failed += usize::from(left.status != 200);
+            }
+            let order = ORDERS[random.random_range(0..ORDERS.len())];
+            failed += usize::from(walk(&twins, condition, order, &limit).await);
+        }
+        assert!(failed > ROUNDS / 10, "only {failed} of the questions failed: nothing was at stake");
+        assert!(failed < ROUNDS * STATEMENTS.len(), "{failed} of the questions failed: no page was seen");
+    });
+}
+
+/// Three pages forwards and back; whether some page failed.
+async fn walk(twins: &[Caller; 2], condition: &str, order: &str, limit: &str) -> bool {
+    let mut cursors: Option<[String; 2]> = None;
+    for step in ["next_cursor", "next_cursor", "prev_cursor", "prev_cursor"] {
+        let mut pages = Vec::new();
+        for (at, twin) in twins.iter().enumerate() {
+            let mut asked = vec![("filter", condition), ("limit", limit)];
+            if !order.is_empty() {
+                asked.push(("order", order));
+            }
+            if let Some(cursors) = &cursors {
+                asked.push(("cursor", &cursors[at]));
+            }
+            pages.push(twin.ask("/v1/tables/events/rows", &asked).await);
+        }
+        let told = format!("filter {condition}, order \"{order}\", limit {limit}, before the {step}");
+        assert_eq!(seen(&pages[0]), seen(&pages[1]), "{told}");
+        if pages[0].status != 200 {
+            return true;
+        }
+        let next: Vec<Value> = pages.iter().map(|page| page.json()["page"][step].clone()).collect();
+        let [Some(left), Some(right)] = [next[0].as_str(), next[1].as_str()] else {
+            assert_eq!(next[0].is_null(), next[1].is_null(), "{told}");
+            return false;
+        };
+        cursors = Some([left.to_owned(), right.to_owned()]);
+    }
+    false
+}
+
+/// Everything but times, ids and cursors, and which of several failing rows was met first.
+fn seen(answer: &Answer) -> Value {
+    let body = answer.json();
+    let page = &body["page"];
+    json!({ "status": answer.status, "code": body["code"], "data": body["data"], "has_more": page["has_more"],
+        "next": page["next_cursor"].is_null(), "prev": page["prev_cursor"].is_null() })
+}
+
+/// A lake with the visible rows of one seed and, between them, the hidden rows of another.
+async fn lake(name: &str, visible: u64, hidden: Option<u64>) -> Gateway {
+    let setup = Setup::new(name, POLICIES)
+        .table(json!({ "name": "events", "location": "events", "primary_key": ["id"] }));
+    let mut visible = StdRng::seed_from_u64(visible);
+    let mut hidden = hidden.map(StdRng::seed_from_u64);
+    let files: Vec<RecordBatch> = (0..FILES).map(|file| rows(file, &mut visible, hidden.as_mut())).collect();
+    let mut table =
+        HandTable::create(&setup.place("events"), &files[0].schema()).numbered().row_group_rows(400);
+    for file in &files {
+        table.append(std::slice::from_ref(file));
+    }
+    setup.start().await
+}
+
+type Row = (i64, &'static str, i64, String, i64);
+
+fn rows(file: i64, visible: &mut StdRng, mut hidden: Option<&mut StdRng>) -> RecordBatch {
+    let mut rows: Vec<Row> = Vec::new();
+    for n in 0..FILE_ROWS {
+        if let Some(hidden) = hidden.as_deref_mut() {
+            for _ in 0..hidden.random_range(0_u32..12).saturating_sub(8) {
+                let far = [-1_000_000, 0, 1_000_000][hidden.random_range(0..3)];
+                rows.push((n, "b", far + hidden.random_range(0..1000), "hidden".to_owned(), far));
+            }
+        }
+        let id = file * FILE_ROWS + n;
+        // Failing rows are few, so that many pages end before the first.
+        let a = if visible.random_bool(0.0004) { 500 } else { visible.random_range(501..1000) };
+        let s = if visible.random_bool(0.0004) {
+            "x".to_owned()
+        } else {
+            visible.random_range(0..99).to_string()
+        };
+        rows.push((id, "a", a, s, file * 1000 + visible.random_range(0..1400)));
+    }
+    let columns: [(&str, ArrayRef); 5] = [
+        ("id", Arc::new(rows.iter().map(|r| r.0).collect::<Int64Array>())),
+        ("tenant", Arc::new(rows.iter().map(|r| Some(r.1)).collect::<StringArray>())),
+        ("a", Arc::new(rows.iter().map(|r| r.2).collect::<Int64Array>())),
+        ("s", Arc::new(rows.iter().map(|r| Some(r.3.as_str())).collect::<StringArray>())),
+        ("big", Arc::new(rows.iter().map(|r| r.4).collect::<Int64Array>())),
+    ];
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
+}
