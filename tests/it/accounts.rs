@@ -28,7 +28,7 @@ roles:
     administrator: true
     time_travel: true
     tables: { '*': { columns: all } }
-  alice:
+  alice: &tenant
     tables:
       accounts:
         columns: '*'
@@ -41,19 +41,7 @@ roles:
           born: { truncate: { unit: year } }
           note: null
           rate: null
-  bob:
-    tables:
-      accounts:
-        columns: '*'
-        hide: [secret]
-        rows: \"tenant = claim('tenant')\"
-        masks:
-          ssn: { constant: '7' }
-          email: { partial: { email: true } }
-          salary: { round: 1000 }
-          born: { truncate: { unit: year } }
-          note: null
-          rate: null
+  bob: *tenant
 ";
 
 /// What the table declares.

@@ -129,7 +129,12 @@ fn micros(column: &ArrayRef, unit: TimeUnit, row: usize) -> i64 {
     }
 }
 
-fn timestamp(micros: i64, zoned: bool) -> Value {
+/// An instant as Sluice writes it: ISO 8601, with as many digits of a second as it has.
+///
+/// # Panics
+///
+/// For a time outside the calendar.
+pub fn timestamp(micros: i64, zoned: bool) -> Value {
     let time = DateTime::from_timestamp_micros(micros).expect("a time that chrono can hold");
     let fraction = match micros.rem_euclid(1_000_000) {
         0 => "",
@@ -142,10 +147,19 @@ fn timestamp(micros: i64, zoned: bool) -> Value {
 
 /// Read back as a number: both sides of a comparison lose the same digits.
 fn decimal(unscaled: i128, scale: i8) -> Value {
+    serde_json::from_str(&decimal_text(unscaled, scale)).expect("a number")
+}
+
+/// Every digit of a decimal.
+///
+/// # Panics
+///
+/// For a negative scale.
+pub fn decimal_text(unscaled: i128, scale: i8) -> String {
     let places = usize::try_from(scale).expect("no negative scales");
     let digits = format!("{:0>width$}", unscaled.unsigned_abs(), width = places + 1);
     let (whole, fraction) = digits.split_at(digits.len() - places);
     let sign = if unscaled < 0 { "-" } else { "" };
     let point = if places == 0 { "" } else { "." };
-    serde_json::from_str(&format!("{sign}{whole}{point}{fraction}")).expect("a number")
+    format!("{sign}{whole}{point}{fraction}")
 }

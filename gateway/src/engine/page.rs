@@ -24,7 +24,7 @@ use super::expression::names::Names;
 use super::expression::{column, condition, row_wise};
 use super::keyset::{Key, KeyEncoder};
 use super::secured::SecuredTable;
-use super::secured::provider::Crossing;
+use super::secured::crossing::Crossing;
 use super::secured::transform::Positions;
 use super::session::Engine;
 use super::statement::{Filter, OrderKey};

@@ -4,6 +4,7 @@
 
 mod check;
 mod compile;
+pub(super) mod crossing;
 pub(super) mod provider;
 pub(super) mod transform;
 

@@ -11,9 +11,10 @@ use arrow::datatypes::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, NaiveDate};
+use chrono::NaiveDate;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value, json};
+use sluice_tests::json::{decimal_text, timestamp};
 
 /// The rows of `expected` beside a table that lies in `delta`; `None` where there is none.
 pub(super) fn rows(table: &Path) -> Option<Vec<Value>> {
@@ -76,9 +77,11 @@ fn value(column: &ArrayRef, row: usize) -> Value {
             json!(date.expect("a date that chrono can hold").format("%Y-%m-%d").to_string())
         }
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-            moment(column.as_primitive::<TimestampMicrosecondType>().value(row), zone.is_some())
+            timestamp(column.as_primitive::<TimestampMicrosecondType>().value(row), zone.is_some())
         }
-        DataType::Decimal128(_, scale) => decimal(column.as_primitive::<Decimal128Type>().value(row), *scale),
+        DataType::Decimal128(_, scale) => {
+            json!(decimal_text(column.as_primitive::<Decimal128Type>().value(row), *scale))
+        }
         DataType::Struct(_) => object(column.as_struct(), row),
         DataType::List(_) => list(&column.as_list::<i32>().value(row)),
         DataType::Map(..) => map(&column.as_map().value(row)),
@@ -110,24 +113,4 @@ fn map(entries: &StructArray) -> Value {
         return Value::Object(pairs.map(|(key, value)| (name(key), value)).collect::<Map<_, _>>());
     }
     pairs.map(|(key, value)| json!({ "key": key, "value": value })).collect()
-}
-
-fn moment(micros: i64, zoned: bool) -> Value {
-    let time = DateTime::from_timestamp_micros(micros).expect("a time that chrono can hold");
-    let fraction = match micros.rem_euclid(1_000_000) {
-        0 => "",
-        some if some % 1_000 == 0 => "%.3f",
-        _ => "%.6f",
-    };
-    let zone = if zoned { "Z" } else { "" };
-    json!(time.format(&format!("%Y-%m-%dT%H:%M:%S{fraction}{zone}")).to_string())
-}
-
-fn decimal(unscaled: i128, scale: i8) -> Value {
-    let places = usize::try_from(scale).expect("no negative scales");
-    let digits = format!("{:0>width$}", unscaled.unsigned_abs(), width = places + 1);
-    let (whole, fraction) = digits.split_at(digits.len() - places);
-    let sign = if unscaled < 0 { "-" } else { "" };
-    let point = if places == 0 { "" } else { "." };
-    json!(format!("{sign}{whole}{point}{fraction}"))
 }

@@ -7,23 +7,19 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::DFSchema;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use roaring::RoaringTreemap;
 
 use super::compile::raw_schema;
+use super::crossing::Crossing;
 use super::transform::{Positions, TIE, Transform};
 use super::{Masking, SecuredTable, VisibleRows};
 use crate::engine::barrier::SecuredExec;
 use crate::engine::error::{BelowBarrier, EngineError};
-use crate::engine::expression::infallible::{is_safe_comparison, proves};
 use crate::engine::scan::prune::candidates;
 use crate::engine::scan::{ScanFile, ScanSpec, source};
 use crate::engine::session::Engine;
@@ -103,17 +99,6 @@ impl TableProvider for SecuredProvider {
     }
 }
 
-/// The part of a caller's condition that crosses the barrier.
-#[derive(Debug)]
-pub(in crate::engine) struct Crossing {
-    /// It, over the visible columns.
-    pub(super) condition: Option<Arc<dyn PhysicalExpr>>,
-    /// Visible columns that it reads, ascending.
-    pub(super) used: Vec<usize>,
-    /// What data may be skipped by, over the raw columns.
-    pruning: Option<Arc<dyn PhysicalExpr>>,
-}
-
 /// Files dealt to at most `partitions` groups, each in canonical order.
 pub(in crate::engine) fn spread(files: &[usize], partitions: usize) -> Vec<Vec<ScanFile>> {
     let size = files.len().div_ceil(partitions.max(1)).max(1);
@@ -121,52 +106,6 @@ pub(in crate::engine) fn spread(files: &[usize], partitions: usize) -> Vec<Vec<S
 }
 
 impl SecuredTable {
-    pub(in crate::engine) fn is_clear(&self, name: &str) -> bool {
-        self.column(name).is_some_and(|c| matches!(c.mask, Masking::Clear))
-    }
-
-    /// A visible column is the raw one, and its statistics prove something.
-    fn can_skip(&self, name: &str) -> bool {
-        self.column(name).is_some_and(|c| matches!(c.mask, Masking::Clear) && proves(&c.data_type))
-    }
-
-    /// The conditions among `filters` that cannot fail. They cross the barrier: rows are chosen by
-    /// them, on visible values, before anything that can fail runs. Those on columns that the
-    /// caller sees as they are, and the policy's own, are what data is skipped by.
-    pub(in crate::engine) fn crossing(
-        &self,
-        state: &SessionState,
-        filters: &[Expr],
-    ) -> Result<Crossing, EngineError> {
-        let physical = |expr: Option<Expr>, schema: SchemaRef| match expr {
-            Some(expr) => {
-                let schema = DFSchema::try_from(schema).map_err(EngineError::planning)?;
-                state.create_physical_expr(expr, &schema).map(Some).map_err(EngineError::planning)
-            }
-            None => Ok(None),
-        };
-        let safe = conjunction(filters.iter().filter(|filter| self.crosses(filter)).cloned());
-        let condition = physical(safe, Arc::clone(&self.schema))?;
-        let columns = condition.iter().flat_map(collect_columns);
-        let used: BTreeSet<usize> = columns.map(|column| column.index()).collect();
-        let can_skip = |name: &str| self.can_skip(name);
-        let skips = filters.iter().filter(|filter| is_safe_comparison(filter, &can_skip)).cloned();
-        let callers = physical(conjunction(skips), raw_schema(&self.snapshot))?;
-        let pruning = match (&self.rows, callers) {
-            (VisibleRows::Where { skipping: Some(policy), .. }, Some(callers)) => {
-                Some(and(Arc::clone(policy), callers))
-            }
-            (VisibleRows::Where { skipping: Some(policy), .. }, None) => Some(Arc::clone(policy)),
-            (_, callers) => callers,
-        };
-        Ok(Crossing { condition, used: used.into_iter().collect(), pruning })
-    }
-
-    /// The filter may cross the barrier.
-    pub(in crate::engine) fn crosses(&self, filter: &Expr) -> bool {
-        is_safe_comparison(filter, &|name: &str| self.column(name).is_some())
-    }
-
     /// The files among `ordinals` that can hold visible rows that matter.
     pub(in crate::engine) fn candidates(
         &self,
@@ -240,10 +179,4 @@ impl SecuredTable {
         }
         Ok(deleted)
     }
-}
-
-fn and(left: Arc<dyn PhysicalExpr>, right: Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
-    use datafusion::logical_expr::Operator;
-    use datafusion::physical_expr::expressions::BinaryExpr;
-    Arc::new(BinaryExpr::new(left, Operator::And, right))
 }

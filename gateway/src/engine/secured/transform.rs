@@ -17,7 +17,7 @@ use datafusion::physical_expr::utils::reassign_expr_columns;
 use roaring::RoaringTreemap;
 use sluice_policies::column_mask::apply_nested;
 
-use super::provider::Crossing;
+use super::crossing::Crossing;
 use super::{Masking, SecuredTable, VisibleRows};
 use crate::engine::relabel::{nullable_field, relabel};
 use crate::engine::scan::{FILE, ROW};

@@ -1,3 +1,6 @@
+//! That `AND`, `OR`, `IN` and `BETWEEN` are decided by each row alone: owns the check of batches against
+//! their rows one by one.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
