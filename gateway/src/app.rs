@@ -2,6 +2,7 @@
 //! it current, and stopping it. Does not answer requests itself.
 
 pub mod assembly;
+mod certificate;
 mod listeners;
 mod policy_keeper;
 mod readiness;
@@ -21,7 +22,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use self::assembly::{Assembly, assemble};
-use self::listeners::{Listener, load_certificate};
+use self::certificate::Certificate;
+use self::listeners::Listener;
 use self::policy_keeper::{KeeperReport, PolicyKeeper, digest_of};
 use crate::config::Config;
 use crate::protocol::auth::Authenticator;
@@ -94,6 +96,7 @@ impl App {
         let loaded = digest_of(&config.policies.files).await;
         let Assembly { verifier, cursor_keys, mask_keys, catalog, engine, policies } =
             assemble(&config).await.map_err(StartError::Problems)?;
+        let certificate = Certificate::load(config.server.tls.as_ref()).await?;
         let metrics = Metrics::new().map_err(StartError::Metrics)?;
         let cancel = CancellationToken::new();
         let mut tasks: JoinSet<()> = JoinSet::new();
@@ -120,7 +123,7 @@ impl App {
             verifier: Arc::clone(&verifier),
             metrics: metrics.clone(),
             policies: policies_out,
-            reports: reports_out,
+            reports: reports_out.clone(),
         };
         let first_report = readiness::report(false, &KeeperReport::default(), &catalog, &metrics);
         let (readiness_out, readiness) = watch::channel(first_report);
@@ -133,10 +136,14 @@ impl App {
             body_read_timeout: Duration::from_millis(config.server.body_read_timeout_ms),
         };
         let routes = router(Arc::new(door), &config.server.cors.allowed_origins);
-        let listener = Listener::open(&config.server, &config.limits, routes).await?;
+        let in_force = certificate.as_ref().map(Certificate::in_force);
+        let listener = Listener::open(&config.server, &config.limits, in_force, routes).await?;
 
         let follower = AbortOnDropHandle::new(catalog.spawn_follower(cancel.clone()));
         tasks.spawn(keeper.run(cancel.clone()));
+        if let Some(certificate) = certificate {
+            tasks.spawn(certificate.keep(metrics.clone(), reports_out, cancel.clone()));
+        }
         let watched = readiness::Watched { draining: draining_seen, reports, catalog: Arc::clone(&catalog) };
         tasks.spawn(readiness::keep(watched, metrics.clone(), readiness_out, cancel.clone()));
         tasks.spawn(keep_metrics(metrics.clone(), cancel.clone()));
@@ -159,8 +166,8 @@ impl App {
 }
 
 impl RunningApp {
-    /// Says so in `/readyz`, stops accepting, lets requests in flight finish until the drain
-    /// timeout, and stops.
+    /// Says so in `/readyz`, stops accepting, closes idle connections, lets requests in flight finish
+    /// until the drain timeout, cancels the rest, and stops.
     pub async fn shutdown(self) {
         let Self { draining, drain_delay, drain_timeout, listener, cancel, mut tasks, follower, .. } = self;
         info!(?drain_timeout, "draining");
@@ -180,10 +187,7 @@ impl RunningApp {
 /// # Errors
 /// When they cannot be used.
 pub async fn check_certificate(config: &Config) -> Result<(), StartError> {
-    match &config.server.tls {
-        Some(files) => load_certificate(files).await.map(|_| ()),
-        None => Ok(()),
-    }
+    Certificate::load(config.server.tls.as_ref()).await.map(|_| ())
 }
 
 async fn keep_metrics(metrics: Metrics, cancel: CancellationToken) {

@@ -113,6 +113,11 @@ impl Metrics {
         self.local(|| metrics::gauge!("sluice_policies_current").set(if current { 1.0 } else { 0.0 }));
     }
 
+    /// Certificate files were looked at: whether they, as they are now, are in force. Absent without TLS.
+    pub fn certificate_current(&self, current: bool) {
+        self.local(|| metrics::gauge!("sluice_certificate_current").set(if current { 1.0 } else { 0.0 }));
+    }
+
     /// A changed policy set was tried.
     pub fn policies_reloaded(&self, outcome: &'static str) {
         self.local(|| metrics::counter!("sluice_policy_reloads_total", "outcome" => outcome).increment(1));
@@ -141,6 +146,10 @@ impl Metrics {
             metrics::describe_gauge!(
                 "sluice_policies_current",
                 "1 while the policy files are the set in force"
+            );
+            metrics::describe_gauge!(
+                "sluice_certificate_current",
+                "1 while the TLS certificate files are the pair in force"
             );
             metrics::describe_counter!("sluice_policy_reloads_total", "Changed policy sets tried");
             metrics::describe_gauge!("sluice_tables", "Tables by state");

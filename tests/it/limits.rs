@@ -1,9 +1,13 @@
 //! Limits: owns each limit at n and n + 1, and the requests that are made to break a server. No
 //! test looks at the clock: what is refused late or kills the process fails by itself.
 
+mod connections;
 mod expressions;
 mod load;
+mod memory;
+mod requests;
 mod sizes;
+mod streams;
 
 use serde_json::Value;
 use sluice_tests::delta::HandTable;

@@ -5,9 +5,12 @@
 
 mod accounts;
 mod auth;
+mod commands;
 mod demo;
+mod documents;
 mod golden;
 mod leaks;
+mod lifecycle;
 mod limits;
 mod paging;
 mod permission_matrix;

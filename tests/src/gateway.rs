@@ -97,28 +97,38 @@ impl Setup {
         self.directory.path().join(name)
     }
 
-    /// Writes the files and starts.
+    /// Writes the files; gives the configuration's path.
     ///
     /// # Panics
     ///
-    /// When the gateway does not start.
-    pub async fn start(self) -> Gateway {
-        let Self { directory, tables, policies, overrides } = self;
-        let path = directory.path();
+    /// When a file cannot be written.
+    pub fn write(&self) -> PathBuf {
+        let path = self.directory.path();
         std::fs::create_dir_all(path.join("keys")).expect("make the key directory");
         for ring in ["signing", "cursor", "mask"] {
             KeyRing::generate("test-1")
                 .to_file(&path.join(format!("keys/{ring}.yaml")))
                 .expect("write a key ring");
         }
-        std::fs::write(path.join("policies.yaml"), policies).expect("write policies");
+        std::fs::write(path.join("policies.yaml"), &self.policies).expect("write policies");
         let mut config = base_config();
-        config["catalog"]["tables"] = Value::Array(tables);
-        merge(&mut config, overrides);
-        std::fs::write(path.join("sluice.yaml"), config.to_string()).expect("write the configuration");
-        let loaded = Config::load(&path.join("sluice.yaml")).expect("a valid configuration");
-        let mut gateway = Gateway::start(loaded, path, "tests").await;
-        gateway.kept_alive = Some(directory);
+        config["catalog"]["tables"] = Value::Array(self.tables.clone());
+        merge(&mut config, self.overrides.clone());
+        let file = path.join("sluice.yaml");
+        std::fs::write(&file, config.to_string()).expect("write the configuration");
+        file
+    }
+
+    /// Writes the files and starts.
+    ///
+    /// # Panics
+    ///
+    /// When the gateway does not start.
+    pub async fn start(self) -> Gateway {
+        let file = self.write();
+        let loaded = Config::load(&file).expect("a valid configuration");
+        let mut gateway = Gateway::start(loaded, self.directory.path(), "tests").await;
+        gateway.kept_alive = Some(self.directory);
         gateway
     }
 }
@@ -180,12 +190,12 @@ impl Gateway {
 
     /// A caller without a token.
     pub fn nobody(&self) -> Caller {
-        Caller::new(HTTP.clone(), self.addr(), None)
+        caller_at(self.addr(), None)
     }
 
     /// A caller with any token text.
     pub fn bearer(&self, token: &str) -> Caller {
-        Caller::new(HTTP.clone(), self.addr(), Some(token.to_owned()))
+        caller_at(self.addr(), Some(token.to_owned()))
     }
 
     /// A caller in a role; the demo's partner gets the demo's carriers.
@@ -227,6 +237,17 @@ impl Gateway {
 
 /// An hour is longer than any run of the tests.
 const TOKEN_LIFE: Duration = Duration::from_secs(3600);
+
+/// A caller of any gateway.
+pub(crate) fn caller_at(addr: SocketAddr, token: Option<String>) -> Caller {
+    Caller::new(HTTP.clone(), addr, token)
+}
+
+/// A valid token of a gateway that was set up by [`Setup`].
+pub(crate) fn token_of(setup: &Setup, role: &str) -> String {
+    let ring = KeyRing::load(&setup.place("keys/signing.yaml")).expect("load the signing ring");
+    mint_for(&ring, "tests", role, BTreeMap::new())
+}
 
 fn mint_for(ring: &KeyRing, issuer: &str, role: &str, claims: BTreeMap<String, Value>) -> String {
     let spec = MintSpec {

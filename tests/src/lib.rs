@@ -8,6 +8,8 @@ pub mod client;
 pub mod delta;
 pub mod gateway;
 pub mod json;
+pub mod process;
 pub mod random;
 pub mod scratch;
 pub mod waiting;
+pub mod wire;

@@ -24,7 +24,7 @@ use crate::telemetry::Metrics;
 
 /// A file that changes again within this time is still being written: half a policy file may well
 /// be valid and open what the whole one closes.
-const SETTLING: Duration = Duration::from_millis(100);
+pub(super) const SETTLING: Duration = Duration::from_millis(100);
 
 /// What is wrong with the files as they are now; absent while they are what is in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub(super) struct KeeperReport {
     pub(super) unfit_tables: usize,
     /// Token key files that were refused: how many problems.
     pub(super) token_problems: usize,
+    /// Certificate files were refused.
+    pub(super) certificate_refused: bool,
 }
 
 /// The task's parts.

@@ -71,6 +71,9 @@ pub(super) fn report(
             format!("the key files have {} problems; the old keys are in force", keeper.token_problems),
         );
     }
+    if keeper.certificate_refused {
+        reason("server", "the certificate files cannot be used; the old certificate is in force".to_owned());
+    }
     let (serving, stale, unavailable) = count_tables(catalog);
     metrics.tables(serving, stale, unavailable);
     if stale > 0 {

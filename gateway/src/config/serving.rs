@@ -40,6 +40,14 @@ pub struct TlsConfig {
     pub cert_file: PathBuf,
     /// Private key, PEM.
     pub key_file: PathBuf,
+    /// Time between two looks at the files, in milliseconds.
+    #[serde(default = "reload_interval_ms")]
+    pub reload_interval_ms: u64,
+}
+
+/// Renewals come days before the old certificate ends.
+const fn reload_interval_ms() -> u64 {
+    10_000
 }
 
 /// Cross-origin requests.
@@ -76,6 +84,9 @@ impl ServerConfig {
             if value == 0 {
                 found.push((field, "must be at least 1".to_owned()));
             }
+        }
+        if self.tls.as_ref().is_some_and(|tls| tls.reload_interval_ms == 0) {
+            found.push(("tls", "needs a \"reload_interval_ms\" of at least 1".to_owned()));
         }
         let longest_silence = limits.query_time_ms_max.max(self.body_read_timeout_ms);
         if self.connection_idle_ms_max <= longest_silence {

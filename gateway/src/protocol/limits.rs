@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::HeaderMap;
-use axum::http::Uri;
 use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderMap, Request, Uri};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
@@ -27,17 +26,32 @@ pub fn check_target(uri: &Uri, limits: &LimitsConfig) -> Result<(), QueryError> 
         .with_hint("send the query as a JSON body by POST"))
 }
 
-/// Refuses too many header fields.
+/// Refuses a head with too many header fields, or of too many bytes as HTTP/1.1 writes it.
 ///
 /// # Errors
 /// `request_too_large`.
-pub fn check_headers(headers: &HeaderMap, limits: &LimitsConfig) -> Result<(), QueryError> {
-    if headers.len() <= limits.headers_max {
-        return Ok(());
+pub fn check_head<B>(request: &Request<B>, limits: &LimitsConfig) -> Result<(), QueryError> {
+    let refusal = |message: String| Err(QueryError::new(ErrorCode::RequestTooLarge, message));
+    let fields = request.headers().len();
+    if fields > limits.headers_max {
+        let most = limits.headers_max;
+        return refusal(format!("the request has {fields} header fields; at most {most} are taken"));
     }
-    let message =
-        format!("the request has {} header fields; at most {} are taken", headers.len(), limits.headers_max);
-    Err(QueryError::new(ErrorCode::RequestTooLarge, message))
+    let bytes = head_bytes(request);
+    if bytes > limits.header_bytes_max {
+        let most = limits.header_bytes_max;
+        return refusal(format!("the head of the request has {bytes} bytes; at most {most} are taken"));
+    }
+    Ok(())
+}
+
+/// Request line, header fields and the empty line after them.
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let line = request.method().as_str().len() + target + "  HTTP/1.1\r\n".len();
+    let fields =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    line + fields.sum::<usize>() + "\r\n".len()
 }
 
 /// A refused body is read on and thrown away up to this many times the limit, and this long:
@@ -140,5 +154,15 @@ mod tests {
         assert!(check_target(&Uri::from_static("/a?b=c"), &limits).is_ok());
         let refused = check_target(&Uri::from_static("/a?b=cd"), &limits).unwrap_err();
         assert_eq!(refused.code, ErrorCode::RequestTooLarge);
+    }
+
+    #[test]
+    fn a_head_at_the_limit_passes_and_one_over_it_does_not() {
+        let limits = LimitsConfig { header_bytes_max: 47, ..LimitsConfig::default() };
+        let request = |filler: &str| Request::get("/a?b=c").header("host", "x").header("a", filler).body(());
+        // "GET /a?b=c HTTP/1.1\r\nhost: x\r\na: 0123456789\r\n\r\n"
+        assert!(check_head(&request("0123456789").unwrap(), &limits).is_ok());
+        let refused = check_head(&request("0123456789A").unwrap(), &limits).unwrap_err();
+        assert_eq!(refused.message, "the head of the request has 48 bytes; at most 47 are taken");
     }
 }

@@ -11,6 +11,7 @@ mod filter;
 mod frame;
 mod health;
 mod json;
+mod literal;
 mod lookup;
 mod media;
 mod metrics;

@@ -54,6 +54,13 @@ fn delta_type(data_type: &DataType) -> Value {
                 "containsNull": element.is_nullable(),
             });
         }
+        DataType::Map(entries, _) => {
+            let DataType::Struct(pair) = entries.data_type() else { panic!("a map of pairs") };
+            return json!({
+                "type": "map", "keyType": delta_type(pair[0].data_type()),
+                "valueType": delta_type(pair[1].data_type()), "valueContainsNull": pair[1].is_nullable(),
+            });
+        }
         other => panic!("no Delta type for {other}"),
     };
     Value::String(name)

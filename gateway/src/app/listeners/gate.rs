@@ -1,5 +1,5 @@
-//! The way in for a connection: owns the cap on open ones, the wait for a first byte, and the
-//! closing of silent ones. Does not read what they say.
+//! The way in for a connection: owns the cap on open ones, the wait for a first byte, the closing
+//! of silent ones, and noticing that a peer is slow to read. Does not read what they say.
 
 use std::io;
 use std::pin::Pin;
@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 
+use super::in_flight::{Flight, InFlight};
 use crate::config::limits::LimitsConfig;
 use crate::config::serving::ServerConfig;
 
@@ -22,13 +23,15 @@ use crate::config::serving::ServerConfig;
 #[derive(Debug, Clone)]
 pub(super) struct ConnectionGate {
     free: Arc<Semaphore>,
+    in_flight: InFlight,
     first_byte: Duration,
     idle: Duration,
 }
 
 impl ConnectionGate {
-    pub(super) fn new(server: &ServerConfig, limits: &LimitsConfig) -> Self {
+    pub(super) fn new(server: &ServerConfig, limits: &LimitsConfig, in_flight: InFlight) -> Self {
         Self {
+            in_flight,
             free: Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS))),
             first_byte: Duration::from_millis(server.header_read_timeout_ms),
             idle: Duration::from_millis(server.connection_idle_ms_max),
@@ -44,7 +47,12 @@ impl ConnectionGate {
         let mut stream = TimeoutStream::new(tcp);
         stream.set_read_timeout(Some(self.idle));
         stream.set_write_timeout(Some(self.idle));
-        Ok(GatedStream { stream: Box::pin(stream), _permit: permit })
+        Ok(GatedStream {
+            stream: Box::pin(stream),
+            in_flight: self.in_flight,
+            unwritten: None,
+            _permit: permit,
+        })
     }
 }
 
@@ -63,7 +71,22 @@ impl<S: Send + 'static> Accept<TcpStream, S> for ConnectionGate {
 #[derive(Debug)]
 pub(super) struct GatedStream {
     stream: Pin<Box<TimeoutStream<TcpStream>>>,
+    in_flight: InFlight,
+    /// Held while the peer does not take what there is to write: part of an answer may be in
+    /// buffers above, which no request holds any more.
+    unwritten: Option<Flight>,
     _permit: OwnedSemaphorePermit,
+}
+
+impl GatedStream {
+    fn wrote(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if polled.is_ready() {
+            self.unwritten = None;
+        } else if self.unwritten.is_none() {
+            self.unwritten = Some(self.in_flight.one());
+        }
+        polled
+    }
 }
 
 impl AsyncRead for GatedStream {
@@ -78,7 +101,8 @@ impl AsyncRead for GatedStream {
 
 impl AsyncWrite for GatedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream.as_mut().poll_write(cx, buf)
+        let polled = self.stream.as_mut().poll_write(cx, buf);
+        self.wrote(polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -94,7 +118,8 @@ impl AsyncWrite for GatedStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.stream.as_mut().poll_write_vectored(cx, bufs)
+        let polled = self.stream.as_mut().poll_write_vectored(cx, bufs);
+        self.wrote(polled)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -36,6 +36,12 @@ impl Problem {
         Self(Arc::new(Refusal { error, status: StatusCode::URI_TOO_LONG, challenge: None }))
     }
 
+    /// The head is too large: its own status under the common code.
+    pub(crate) fn head_too_large(error: QueryError) -> Self {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        Self(Arc::new(Refusal { error, status, challenge: None }))
+    }
+
     /// Refused credentials, with the challenge to answer.
     pub(crate) fn unauthenticated(error: QueryError, challenge: Option<&'static str>) -> Self {
         let status = http_status(error.code);

@@ -1,0 +1,105 @@
+//! Connections: how many there may be, and how long they may be silent, slow or deaf.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sluice_tests::gateway::{Gateway, run};
+use sluice_tests::waiting::until;
+use sluice_tests::wire::{Wire, post};
+
+use super::limited;
+
+const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+
+/// A connection that was let in, and stays.
+async fn let_in(gateway: &Gateway) -> Option<Wire> {
+    let mut wire = Wire::open(gateway.addr()).await;
+    if !wire.send(HEALTH).await || wire.some(1).await.is_empty() {
+        return None;
+    }
+    let _rest_of_the_answer = wire.some(10_000).await;
+    Some(wire)
+}
+
+#[test]
+fn as_many_connections_as_the_limit_are_let_in_and_one_more_is_closed() {
+    run(async {
+        let gateway = limited("connections", json!({ "limits": { "connections_max": 3 } })).await;
+        let mut open: Vec<Wire> = Vec::new();
+        for at in 0..3 {
+            open.push(let_in(&gateway).await.unwrap_or_else(|| panic!("connection {at} was closed")));
+        }
+        assert!(let_in(&gateway).await.is_none(), "one more was let in");
+        open.pop();
+        let again = until("a place is free again", || let_in(&gateway)).await;
+        open.push(again);
+        assert!(let_in(&gateway).await.is_none());
+        drop(open);
+        gateway.shutdown().await;
+    });
+}
+
+/// Sends a byte again and again until the gateway has had enough; gives what it said.
+async fn dribble(mut wire: Wire) -> String {
+    let mut pace = tokio::time::interval(Duration::from_millis(20));
+    let mut sent = 0_u32;
+    while wire.send("a").await {
+        let _ = pace.tick().await;
+        sent += 1;
+        assert!(sent < 3_000, "the gateway listens for ever");
+    }
+    String::from_utf8_lossy(&wire.rest().await).into_owned()
+}
+
+#[test]
+fn a_head_that_does_not_arrive_in_time_ends_its_connection() {
+    run(async {
+        let gateway = limited("slow-head", json!({ "server": { "header_read_timeout_ms": 300 } })).await;
+        let mut never_used = Wire::open(gateway.addr()).await;
+        let mut half = Wire::open(gateway.addr()).await;
+        assert!(half.send("GET /v1/tables HTTP/1.1\r\nhost: x\r\nx-slow: ").await);
+        let mut dribbling = Wire::open(gateway.addr()).await;
+        assert!(dribbling.send("GET /v1/tables HTTP/1.1\r\nhost: x\r\nx-slow: ").await);
+        assert_eq!(never_used.rest().await, b"");
+        assert!(!String::from_utf8_lossy(&half.rest().await).contains(" 200 "));
+        assert!(!dribble(dribbling).await.contains(" 200 "));
+        assert!(let_in(&gateway).await.is_some());
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn a_body_that_does_not_arrive_in_time_is_given_up() {
+    run(async {
+        let gateway = limited("slow-body", json!({ "server": { "body_read_timeout_ms": 300 } })).await;
+        let token = gateway.token("admin", json!({}));
+        let whole = post("/v1/sql", &token, &format!("{{\"sql\":\"select 1 as one\"}}{}", " ".repeat(900)));
+        let (sent, unsent) = whole.split_at(whole.len() - 900);
+        let mut stalled = Wire::open(gateway.addr()).await;
+        assert!(stalled.send(sent).await);
+        let (status, body) = stalled.answer().await;
+        assert_eq!(status, 400, "{body}");
+        assert!(body.contains("\"invalid_request\"") && body.contains("did not arrive in time"), "{body}");
+        let mut quick = Wire::open(gateway.addr()).await;
+        assert!(quick.send(sent).await && quick.send(unsent).await);
+        assert_eq!(quick.answer().await.0, 200);
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn a_connection_that_is_silent_too_long_is_closed() {
+    run(async {
+        let gateway = limited(
+            "idle",
+            json!({
+                "server": { "connection_idle_ms_max": 900, "body_read_timeout_ms": 800, "header_read_timeout_ms": 600_000 },
+                "limits": { "query_time_ms_max": 800, "queue_wait_ms_max": 800 },
+            }),
+        )
+        .await;
+        let mut idle = let_in(&gateway).await.unwrap();
+        assert_eq!(idle.rest().await, b"");
+        gateway.shutdown().await;
+    });
+}

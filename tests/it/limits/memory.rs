@@ -1,0 +1,180 @@
+//! Memory and what stands in for it: the pool of all queries, the disk that they spill to, and the
+//! resident memory of the process.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use serde_json::{Value, json};
+use sluice_tests::client::{Answer, Caller};
+use sluice_tests::delta::HandTable;
+use sluice_tests::gateway::{Gateway, Setup, run};
+use sluice_tests::waiting::until;
+
+use super::limited;
+use crate::accounts;
+
+const MIB: usize = 1024 * 1024;
+const TEXTS: i64 = 60;
+
+/// Sorts 36 MB: each of 60 long texts beside each of 200 accounts.
+const SORT: &str = "select a.id as id from accounts a, long l order by a.id desc, l.text";
+
+async fn sorting(name: &str, limits: Value) -> Gateway {
+    let setup = Setup::new(name, accounts::POLICIES).table(accounts::definition());
+    let _table: HandTable = accounts::write(&setup.place("accounts"));
+    let columns = vec![Field::new("id", DataType::Int64, false), Field::new("text", DataType::Utf8, false)];
+    let schema = Arc::new(Schema::new(columns));
+    let ids: ArrayRef = Arc::new((0..TEXTS).collect::<Int64Array>());
+    let texts: ArrayRef = Arc::new((0..TEXTS).map(|id| Some(format!("{id:03000}"))).collect::<StringArray>());
+    let rows = RecordBatch::try_new(Arc::clone(&schema), vec![ids, texts]).unwrap();
+    HandTable::create(&setup.place("long"), &schema).append(&[rows]);
+    let patient = json!({ "limits": { "query_time_ms_max": 110_000 } });
+    let setup = setup.table(json!({ "name": "long", "location": "long" })).with(patient);
+    setup.with(json!({ "limits": limits })).start().await
+}
+
+async fn sort(gateway: &Gateway) -> Answer {
+    gateway.role("admin").sql(SORT).await
+}
+
+fn assert_code(answer: &Answer, status: u16, code: &str) {
+    assert_eq!((answer.status, answer.code().as_str()), (status, code), "{}", answer.text());
+}
+
+#[test]
+fn a_sort_larger_than_the_pool_spills() {
+    run(async {
+        let gateway = sorting("spills", json!({ "memory_bytes_max": 24 * MIB, "engine_threads": 1 })).await;
+        let sorted = sort(&gateway).await.expect_status(200).data();
+        let expected: Vec<Value> =
+            (0..accounts::ROWS).rev().flat_map(|id| vec![json!({ "id": id }); TEXTS as usize]).collect();
+        assert_eq!(sorted, expected);
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn a_sort_larger_than_the_pool_is_refused_without_a_place_to_spill_to() {
+    run(async {
+        for spill in [0, MIB] {
+            let limits =
+                json!({ "memory_bytes_max": 24 * MIB, "engine_threads": 1, "spill_bytes_max": spill });
+            let gateway = sorting("does-not-spill", limits).await;
+            assert_code(&sort(&gateway).await, 503, "memory_exceeded");
+            let admin = gateway.role("admin");
+            let _ = admin.get("/v1/tables/accounts/rows?limit=1").await.expect_status(200);
+            gateway.shutdown().await;
+        }
+    });
+}
+
+#[test]
+fn a_sort_within_the_pool_needs_no_place_to_spill_to() {
+    run(async {
+        let limits = json!({ "memory_bytes_max": 400 * MIB, "engine_threads": 1, "spill_bytes_max": 0 });
+        let gateway = sorting("fits", limits).await;
+        let _ = sort(&gateway).await.expect_status(200);
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn spilled_data_goes_where_it_is_told_to_and_does_not_stay() {
+    run(async {
+        let limits = json!({ "memory_bytes_max": 24 * MIB, "engine_threads": 1, "spill_dir": "spill" });
+        let gateway = sorting("spill-dir", limits).await;
+        let directory = gateway.directory.join("spill");
+        let files = || walk(&directory);
+        let sorting = {
+            let admin = gateway.role("admin");
+            tokio::spawn(async move { admin.sql(SORT).await })
+        };
+        until("something is spilled", || async { (files() > 0).then_some(()) }).await;
+        let _ = sorting.await.unwrap().expect_status(200);
+        until("nothing is left of it", || async { (files() == 0).then_some(()) }).await;
+        gateway.shutdown().await;
+    });
+}
+
+/// Files under a directory.
+fn walk(directory: &std::path::Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(directory) else { return 0 };
+    entries.flatten().map(|entry| if entry.path().is_dir() { walk(&entry.path()) } else { 1 }).sum()
+}
+
+/// Eight lookups at once.
+async fn lookups(caller: &Caller) -> Vec<Answer> {
+    let at_once = (0..8).map(|id| {
+        let caller = caller.clone();
+        tokio::spawn(async move { caller.get(&format!("/v1/tables/accounts/rows/{id}")).await })
+    });
+    let mut answers: Vec<Answer> = Vec::new();
+    for one in at_once.collect::<Vec<_>>() {
+        answers.push(one.await.unwrap());
+    }
+    answers
+}
+
+/// Looks up until a lookup is refused for this reason; nothing else may come of any.
+async fn is_refused(caller: &Caller, why: &str) {
+    until("a lookup is refused", || async {
+        let answers = lookups(caller).await;
+        for answer in answers.iter().filter(|answer| answer.status != 200) {
+            assert_code(answer, 503, "overloaded");
+            assert!(answer.text().contains(why), "{}", answer.text());
+            assert!(!answer.header("retry-after").is_empty());
+        }
+        answers.iter().any(|answer| answer.status != 200).then_some(())
+    })
+    .await;
+}
+
+#[test]
+fn while_the_process_is_too_large_queries_run_alone_or_not_at_all() {
+    run(async {
+        // Any process is larger than this, so that the limit is always passed.
+        let limits = json!({ "limits": { "memory_bytes_max": MIB, "resident_bytes_max": MIB } });
+        let gateway = limited("resident", limits).await;
+        let admin = gateway.role("admin");
+        for id in 0..8 {
+            let _ = admin.get(&format!("/v1/tables/accounts/rows/{id}")).await.expect_status(200);
+        }
+        is_refused(&admin, "memory is short").await;
+        let endless = "select count(*) as n from accounts a, accounts b, accounts c, accounts d, accounts e \
+                       where a.id + b.id * c.id - d.id > e.id";
+        assert_code(&admin.sql(endless).await, 503, "memory_exceeded");
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn a_process_within_its_resident_memory_refuses_nothing() {
+    run(async {
+        for resident in [json!(0), json!(1_u64 << 50)] {
+            let gateway = limited("roomy", json!({ "limits": { "resident_bytes_max": resident } })).await;
+            let admin = gateway.role("admin");
+            for _ in 0..5 {
+                assert!(lookups(&admin).await.iter().all(|answer| answer.status == 200));
+            }
+            gateway.shutdown().await;
+        }
+    });
+}
+
+#[test]
+fn slots_and_queue_hold_their_number_and_refuse_more() {
+    run(async {
+        let fit = json!({ "limits": { "queries_concurrent_max": 4, "queries_queued_max": 4 } });
+        let gateway = limited("light-slots", fit).await;
+        let admin = gateway.role("admin");
+        for _ in 0..5 {
+            assert!(lookups(&admin).await.iter().all(|answer| answer.status == 200));
+        }
+        gateway.shutdown().await;
+        let tight = json!({ "limits": { "queries_concurrent_max": 1, "queries_queued_max": 1 } });
+        let gateway = limited("few-slots", tight).await;
+        is_refused(&gateway.role("admin"), "every slot and the queue are taken").await;
+        gateway.shutdown().await;
+    });
+}
