@@ -84,8 +84,9 @@ impl fmt::Debug for Stores {
     }
 }
 
-/// The absolute, normalized directory that a location names. Symbolic links are left alone, so
-/// that a directory may appear, or a link be pointed elsewhere, after start.
+/// The absolute, normalized directory that a location names. Symbolic links are resolved if it
+/// exists: the Delta kernel does the same, and both have to name files alike. A directory may appear
+/// after start; one that is reached by a link has to be there.
 pub(crate) fn local_directory(location: &str, base_dir: &FilePath) -> Result<PathBuf, CatalogError> {
     let invalid = |reason: &str| CatalogError::InvalidLocation {
         location: redact(location),
@@ -113,7 +114,7 @@ pub(crate) fn local_directory(location: &str, base_dir: &FilePath) -> Result<Pat
             }
         }
     }
-    Ok(directory)
+    Ok(std::fs::canonicalize(&directory).unwrap_or(directory))
 }
 
 #[cfg(test)]
@@ -133,6 +134,18 @@ mod tests {
             assert_eq!(resolved.root.as_str(), "file:///srv/lake/a%20b/", "{location}");
             assert_eq!(resolved.prefix.as_ref(), "srv/lake/a b", "{location}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_leads_to_the_directory_itself() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (lake, link) = (scratch.path().join("lake"), scratch.path().join("link"));
+        std::fs::create_dir_all(lake.join("t")).unwrap();
+        std::os::unix::fs::symlink(&lake, &link).unwrap();
+        let direct = Stores::new().resolve("t", &lake).unwrap();
+        let linked = Stores::new().resolve("t", &link).unwrap();
+        assert_eq!((direct.root, direct.prefix), (linked.root, linked.prefix));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A store that reads below one directory only: owns the last line against a log that names
-//! objects outside its table. Reads nothing itself; does not follow or check symbolic links.
+//! objects outside its table. Reads nothing itself, and does not look at symbolic links below the
+//! directory.
 
 use std::fmt;
 use std::ops::Range;
