@@ -49,7 +49,7 @@ enum Command {
     /// Mints a token with the configuration's signing key and prints it.
     #[command(
         after_help = "Examples:\n  sluice token --config sluice.yaml --role analyst\n  sluice token --config \
-                            sluice.yaml --role partner --claim 'carriers=[\"UA\",\"B6\"]' --ttl 15m --subject acme"
+                            sluice.yaml --role partner \\\n    --claim 'carriers=[\"UA\",\"B6\"]' --ttl 15m --subject acme"
     )]
     Token(TokenArgs),
     /// Looks at policies.
@@ -60,8 +60,8 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum PolicyCommand {
     /// Prints what a role sees of a table: rows, masks and hidden columns, in words and as SQL.
-    #[command(after_help = "Example:\n  sluice policy explain --config sluice.yaml --role partner --claim \
-                            'carriers=[\"UA\",\"B6\"]' --table flights")]
+    #[command(after_help = "Example:\n  sluice policy explain --config sluice.yaml --role partner \\\n    \
+                            --claim 'carriers=[\"UA\",\"B6\"]' --table flights")]
     Explain(ExplainArgs),
 }
 
@@ -119,7 +119,7 @@ struct ExplainArgs {
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 enum CliError {
-    #[error("{} found:\n{}", problems(.0.len()), output::lines(.0))]
+    #[error("{} found:\n{}", check::counted(.0.len(), "problem"), output::lines(.0))]
     Problems(Vec<Diagnostic>),
     #[error(transparent)]
     Start(#[from] StartError),
@@ -137,16 +137,12 @@ enum CliError {
     Mint(#[from] sluice_policies::token::MintError),
     #[error("claim \"{0}\" is given more than once")]
     ClaimTwice(String),
-    #[error("no policy is defined for role \"{0}\"")]
-    UnknownRole(String),
-    #[error("table \"{0}\" is not in the catalog")]
-    UnknownTable(String),
+    #[error("no policy is defined for role \"{role}\" (there are {known})")]
+    UnknownRole { role: String, known: String },
+    #[error("table \"{table}\" is not in the catalog (there are {known})")]
+    UnknownTable { table: String, known: String },
     #[error("table \"{table}\" cannot be read: {reason}")]
     TableUnavailable { table: String, reason: String },
-}
-
-fn problems(count: usize) -> String {
-    if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") }
 }
 
 /// Runs the command that the process was started with. Exit code 1 means that it failed, 2 that

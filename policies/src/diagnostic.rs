@@ -40,8 +40,11 @@ impl Diagnostic {
     /// repeated beyond what the parser's own message names.
     pub fn yaml(file: &Path, error: &serde_saphyr::Error) -> Self {
         let (line, column) = position(error);
-        let rendered = error.without_snippet().to_string();
-        Self::at(file, line, column, first_line(&rendered))
+        let rendered = first_line(&error.without_snippet().to_string());
+        // The place stands before the message already.
+        let place = format!(" at line {line}, column {column}");
+        let message = rendered.strip_suffix(&place).unwrap_or(&rendered).replace('`', "\"");
+        Self::at(file, line, column, message)
     }
 
     /// As [`Diagnostic::yaml`], for files that hold secrets: nothing of the content is repeated.

@@ -170,7 +170,7 @@ impl KeyRing {
 
 /// Reads a file that a person wrote, refusing what is too large to be one.
 pub(crate) fn read_limited(path: &Path) -> Result<String, Diagnostic> {
-    let unreadable = |error: std::io::Error| Diagnostic::file(path, format!("cannot read: {error}"));
+    let unreadable = |error: std::io::Error| Diagnostic::file(path, format!("cannot be read: {error}"));
     let length = fs::metadata(path).map_err(unreadable)?.len();
     if length > FILE_BYTES_MAX {
         return Err(Diagnostic::file(path, format!("file is larger than {FILE_BYTES_MAX} bytes")));

@@ -214,6 +214,19 @@ impl PolicySet {
         tables
     }
 
+    /// Grants of tables that are not there, at their places: they grant nothing until the table
+    /// appears.
+    pub fn grants_of_missing_tables(&self, is_there: impl Fn(&str) -> bool) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        for role in self.roles.values() {
+            for (table, policy) in role.tables.iter().filter(|(table, _)| !is_there(table)) {
+                found.push(policy.place.problem(format!("table \"{table}\" is not in the catalog")));
+            }
+        }
+        found.sort();
+        found
+    }
+
     /// Whether the table's columns are bound, so that it can be seen by anyone.
     pub fn is_bound(&self, table: &str) -> bool {
         self.known.contains_key(table)

@@ -1,7 +1,11 @@
 //! Who gets in: owns the attacks on tokens and roles over the wire. What a role then sees is the
 //! matter of other suites.
 
+mod encodings;
 mod forge;
+mod malleable;
+mod probing;
+mod reload;
 mod roles;
 mod signatures;
 

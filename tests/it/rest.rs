@@ -2,11 +2,15 @@
 //! suites of their own.
 
 mod aggregate;
+mod audit;
+mod decimals;
 mod discovery;
+mod functions;
 mod health;
 mod lookup;
 mod problems;
 mod protocol;
 mod rows;
 mod sql;
+mod sql_names;
 mod time_travel;

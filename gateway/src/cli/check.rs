@@ -16,10 +16,20 @@ pub(super) async fn run(config: Config) -> Result<(), CliError> {
     if let Err(error) = check_certificate(&config).await {
         problems.push(config.field_problem(&["server", "tls"], &format!("cannot be used: {error}")));
     }
+    let missing = missing_tables(&assembly);
+    // Where tables are discovered, one that rules name may yet appear.
+    let (notes, faults) =
+        if config.catalog.discover.is_empty() { (Vec::new(), missing) } else { (missing, Vec::new()) };
+    problems.extend(faults);
     if !problems.is_empty() {
+        problems.sort();
         return Err(CliError::Problems(problems));
     }
     summarize(&assembly);
+    for note in notes {
+        output::say(format!("note: {note}"));
+    }
+    output::say("all is well");
     Ok(())
 }
 
@@ -52,26 +62,35 @@ fn table_problems(config: &Config, assembly: &Assembly) -> Vec<Diagnostic> {
     problems
 }
 
+/// A number of things; one is one thing.
+pub(super) fn counted(count: usize, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
 fn summarize(assembly: &Assembly) {
     let tables = assembly.catalog.tables();
-    output::say(format!("{} tables:", tables.len()));
+    output::say(format!("{}:", counted(tables.len(), "table")));
     for table in &tables {
         let Some(snapshot) = table.current() else { continue };
         let rows = snapshot.num_rows().map_or_else(|| "unknown".to_owned(), |rows| rows.to_string());
         output::say(format!(
-            "  {}: version {}, {} columns, {rows} rows in {} files",
+            "  {}: version {}, {}, {rows} rows in {}",
             table.name(),
             snapshot.version(),
-            snapshot.columns().len(),
-            snapshot.files().len(),
+            counted(snapshot.columns().len(), "column"),
+            counted(snapshot.files().len(), "file"),
         ));
     }
     let roles: Vec<&str> = assembly.policies.roles().collect();
-    output::say(format!("{} roles:", roles.len()));
+    output::say(format!("{}:", counted(roles.len(), "role")));
     for role in roles {
         let granted = assembly.policies.granted_tables(role);
         let granted = if granted.is_empty() { "no table".to_owned() } else { granted.join(", ") };
         output::say(format!("  {role}: {granted}"));
     }
-    output::say("all is well");
+}
+
+/// Grants of tables that nobody declared or discovered: most likely a slip of the pen.
+fn missing_tables(assembly: &Assembly) -> Vec<Diagnostic> {
+    assembly.policies.grants_of_missing_tables(|table| assembly.catalog.table(table).is_some())
 }

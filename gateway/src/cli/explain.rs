@@ -19,9 +19,13 @@ pub(super) async fn run(config: Config, args: ExplainArgs) -> Result<(), CliErro
     let assembly = assemble(&config).await.map_err(CliError::Problems)?;
     let role = role_args.role;
     if !assembly.policies.has_role(&role) {
-        return Err(CliError::UnknownRole(role));
+        return Err(CliError::UnknownRole { role, known: listed(assembly.policies.roles()) });
     }
-    let table = assembly.catalog.table(&name).ok_or_else(|| CliError::UnknownTable(name.clone()))?;
+    let Some(table) = assembly.catalog.table(&name) else {
+        let tables = assembly.catalog.tables();
+        let known = listed(tables.iter().map(|table| table.name()));
+        return Err(CliError::UnknownTable { table: name, known });
+    };
     let Some(snapshot) = table.current() else {
         let reason = match table.status() {
             TableStatus::Unavailable { reason } => reason,
@@ -41,6 +45,10 @@ pub(super) async fn run(config: Config, args: ExplainArgs) -> Result<(), CliErro
     Ok(())
 }
 
+fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    names.map(|name| format!("\"{name}\"")).collect::<Vec<String>>().join(", ")
+}
+
 fn in_words(
     role: &str,
     table: &str,
@@ -51,7 +59,8 @@ fn in_words(
     let rows = match &policy.row_filter {
         RowFilter::All => "all".to_owned(),
         RowFilter::Nothing => {
-            "none: a claim that the filter needs is missing or of the wrong type".to_owned()
+            "none, because a claim that the filter needs is missing or of the wrong type; give it with --claim"
+                .to_owned()
         }
         RowFilter::Expression(filter) => {
             format!("those where {} ({}:{})", filter.text, filter.file.display(), filter.line)
@@ -63,15 +72,16 @@ fn in_words(
     let masked: Vec<String> = policy.columns.iter().flat_map(masks_in_words).collect();
     let mut text = format!("role \"{role}\", table \"{table}\", version {}\n", snapshot.version());
     text.push_str(&format!("  rows: {rows}\n"));
-    text.push_str(&format!("  masked columns: {}\n", list(&masked)));
-    text.push_str(&format!("  hidden columns: {}\n", list(&hidden)));
+    text.push_str(&format!("  masked columns:{}\n", list(&masked)));
+    text.push_str(&format!("  hidden columns:{}\n", list(&hidden)));
     text.push_str(&format!("  older versions: {}\n", if time_travel { "readable" } else { "not readable" }));
     text
 }
 
+/// One a line below the heading, or "none" beside it.
 fn list(items: &[impl AsRef<str>]) -> String {
     if items.is_empty() {
-        return "none".to_owned();
+        return " none".to_owned();
     }
     let lines: Vec<String> = items.iter().map(|item| format!("\n    {}", item.as_ref())).collect();
     lines.concat()

@@ -97,6 +97,18 @@ pub enum EngineError {
     /// The caller's own expression failed on rows that the caller may see.
     #[error("{0}")]
     Evaluation(String),
+    /// The caller's own expression does not plan or run, and the engine's words for it are not
+    /// meant for callers.
+    #[error("{message}")]
+    Unexplained {
+        /// It failed before any row was read.
+        in_planning: bool,
+        /// What can be said.
+        message: String,
+        /// The engine's own words, for the log.
+        #[source]
+        source: Box<DataFusionError>,
+    },
     /// The memory pool refused.
     #[error("the query needs more memory than is allowed")]
     Memory(#[source] DataFusionError),
@@ -129,18 +141,25 @@ impl EngineError {
 
     /// Reads an error of planning: the caller's text is at fault unless the kind says otherwise.
     pub(crate) fn planning(error: DataFusionError) -> Self {
-        Self::classify(error, |message| Self::InvalidExpression(Complaint::new(message)))
+        Self::classify(error, true)
     }
 
     /// Reads an error of execution: evaluation on visible data unless the kind says otherwise.
     pub(crate) fn execution(error: DataFusionError) -> Self {
-        Self::classify(error, Self::Evaluation)
+        Self::classify(error, false)
     }
 
-    fn classify(error: DataFusionError, ordinary: impl Fn(String) -> Self) -> Self {
+    fn callers(in_planning: bool, message: String) -> Self {
+        if in_planning { Self::InvalidExpression(Complaint::new(message)) } else { Self::Evaluation(message) }
+    }
+
+    /// Whatever fails above the barrier fails on the caller's own expression: only storage (of
+    /// spilled rows), memory and lost threads are not the caller's doing.
+    fn classify(error: DataFusionError, in_planning: bool) -> Self {
         if is_below_barrier(&error) {
             return Self::Storage(Box::new(error));
         }
+        let ordinary = |message: String| Self::callers(in_planning, message);
         match error.find_root() {
             DataFusionError::ResourcesExhausted(_) => Self::Memory(error),
             DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
@@ -161,16 +180,39 @@ impl EngineError {
                 | ArrowError::ComputeError(m)
                 | ArrowError::ParseError(m)
                 | ArrowError::InvalidArgumentError(m)
+                | ArrowError::NotYetImplemented(m)
                 | ArrowError::ArithmeticOverflow(m) => ordinary(plain(m)),
-                _ => Self::Internal(Box::new(error)),
+                ArrowError::IoError(_, fault) if is_spill_area_full(fault) => Self::Memory(error),
+                ArrowError::IoError(..) => Self::Internal(Box::new(error)),
+                ArrowError::MemoryError(_) => Self::Memory(error),
+                _ => Self::unexplained(error, in_planning),
             },
-            DataFusionError::Plan(m) | DataFusionError::Execution(m) | DataFusionError::NotImplemented(m) => {
-                ordinary(plain(m))
-            }
+            DataFusionError::Plan(m)
+            | DataFusionError::Execution(m)
+            | DataFusionError::Configuration(m)
+            | DataFusionError::NotImplemented(m) => ordinary(plain(m)),
             DataFusionError::SQL(parser, _) => ordinary(plain(&parser.to_string())),
-            _ => Self::Internal(Box::new(error)),
+            DataFusionError::IoError(_)
+            | DataFusionError::ObjectStore(_)
+            | DataFusionError::ParquetError(_)
+            | DataFusionError::ExecutionJoin(_) => Self::Internal(Box::new(error)),
+            _ => Self::unexplained(error, in_planning),
         }
     }
+
+    /// The engine's own context is written for people; what it wraps may not be.
+    fn unexplained(error: DataFusionError, in_planning: bool) -> Self {
+        let message = match &error {
+            DataFusionError::Context(context, _) => plain(context),
+            _ => "the expression cannot be evaluated".to_owned(),
+        };
+        Self::Unexplained { in_planning, message, source: Box::new(error) }
+    }
+}
+
+/// The engine's own bound on the spill area is no fault of the system; a full disk is.
+fn is_spill_area_full(fault: &std::io::Error) -> bool {
+    fault.raw_os_error().is_none() || fault.kind() == std::io::ErrorKind::StorageFull
 }
 
 fn is_below_barrier(error: &DataFusionError) -> bool {

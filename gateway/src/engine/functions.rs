@@ -101,7 +101,6 @@ const SCALAR: &[&str] = &[
     // nested values
     "array_distance",
     "array_element",
-    "array_empty",
     "array_has",
     "array_has_all",
     "array_has_any",
@@ -112,6 +111,7 @@ const SCALAR: &[&str] = &[
     "array_position",
     "array_slice",
     "cardinality",
+    "empty",
     "get_field",
     "map_extract",
     "map_keys",

@@ -3,7 +3,6 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::Value;
 
 /// One question over the caller's tables. Doors translate into this and nothing else.
 #[derive(Debug, Clone)]
@@ -61,10 +60,35 @@ pub enum FilterNode {
         column: String,
         /// Operator.
         op: CompareOp,
-        /// Literal operand: scalar; an array for `In`, `NotIn` (any length) and `Between` (two);
-        /// ignored for `IsNull` and `IsNotNull`.
-        value: Value,
+        /// One value; several for `In`, `NotIn` (any number) and `Between` (two); none for
+        /// `IsNull` and `IsNotNull`.
+        value: Operand,
     },
+}
+
+/// What a column is compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Operand {
+    /// Nothing.
+    None,
+    /// One value.
+    One(Literal),
+    /// Several values.
+    Many(Vec<Literal>),
+}
+
+/// A plain value as its author wrote it: a number keeps every digit until the type that it meets
+/// is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Literal {
+    /// Null.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A JSON number, in its own digits.
+    Number(String),
+    /// Text.
+    Text(String),
 }
 
 /// Operators of the structured filter.
@@ -191,8 +215,8 @@ pub struct Lookup {
 pub struct Sql {
     /// One `SELECT` statement.
     pub text: String,
-    /// Values of `$1`, `$2`, ...: JSON scalars.
-    pub params: Vec<Value>,
+    /// Values of `$1`, `$2`, ....
+    pub params: Vec<Literal>,
 }
 
 /// Which version of the named tables a request reads. Anything but `Latest` needs the grant.

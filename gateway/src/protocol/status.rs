@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 
 use crate::query::error::ErrorCode;
 
-/// The HTTP status of a code. A URL that is too long is the one exception: same code, 414.
+/// The HTTP status of a code. Exceptions under the same code: 414 for a URL and 431 for a head that
+/// is too large.
 pub const fn http_status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::InvalidRequest
@@ -28,10 +29,9 @@ pub const fn http_status(code: ErrorCode) -> StatusCode {
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        ErrorCode::TableUnavailable
-        | ErrorCode::Overloaded
-        | ErrorCode::MemoryExceeded
-        | ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::TableUnavailable | ErrorCode::Overloaded | ErrorCode::MemoryExceeded => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         ErrorCode::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
     }
 }
@@ -61,7 +61,6 @@ pub const fn title(code: ErrorCode) -> &'static str {
         ErrorCode::Overloaded => "The server is overloaded",
         ErrorCode::DeadlineExceeded => "The query took too long",
         ErrorCode::MemoryExceeded => "The query needed too much memory",
-        ErrorCode::Unavailable => "The server is starting or stopping",
         ErrorCode::MethodNotAllowed => "Method not allowed",
         ErrorCode::NotAcceptable => "No acceptable representation",
         ErrorCode::UnsupportedMediaType => "Unsupported media type",

@@ -53,8 +53,6 @@ pub enum ErrorCode {
     DeadlineExceeded,
     /// The query needed more memory than allowed.
     MemoryExceeded,
-    /// The server is starting or stopping.
-    Unavailable,
     /// HTTP method that the path does not take.
     MethodNotAllowed,
     /// No representation that the caller accepts.
@@ -67,7 +65,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 26] = [
         Self::Unauthenticated,
         Self::RoleDenied,
         Self::Forbidden,
@@ -90,7 +88,6 @@ impl ErrorCode {
         Self::Overloaded,
         Self::DeadlineExceeded,
         Self::MemoryExceeded,
-        Self::Unavailable,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
         Self::UnsupportedMediaType,
@@ -122,7 +119,6 @@ impl ErrorCode {
             Self::Overloaded => "overloaded",
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::MemoryExceeded => "memory_exceeded",
-            Self::Unavailable => "unavailable",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotAcceptable => "not_acceptable",
             Self::UnsupportedMediaType => "unsupported_media_type",
@@ -153,7 +149,8 @@ pub struct QueryError {
 impl QueryError {
     /// An error with a code and a message.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, position: None, retry_after: None, source: None }
+        let message = readable(message.into());
+        Self { code, message, hint: None, position: None, retry_after: None, source: None }
     }
 
     /// A fault of ours: the caller sees no detail, the log sees the cause.
@@ -188,6 +185,30 @@ impl QueryError {
     }
 }
 
+/// Longest quoted name in a message, in characters.
+const NAME_CHARS_MAX: usize = 120;
+/// Longest run of words between two names, in characters.
+const WORDS_CHARS_MAX: usize = 300;
+/// Longest message, in characters.
+const MESSAGE_CHARS_MAX: usize = 600;
+
+/// The message with what callers sent cut to a length that a person reads.
+fn readable(message: String) -> String {
+    if message.len() <= NAME_CHARS_MAX {
+        return message;
+    }
+    let limits = [WORDS_CHARS_MAX, NAME_CHARS_MAX].into_iter().cycle();
+    let parts: Vec<String> = message.split('"').zip(limits).map(|(part, max)| shortened(part, max)).collect();
+    shortened(&parts.join("\""), MESSAGE_CHARS_MAX)
+}
+
+fn shortened(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}\u{2026}", &text[..end]),
+    }
+}
+
 impl From<EngineError> for QueryError {
     fn from(error: EngineError) -> Self {
         let code = match &error {
@@ -205,6 +226,8 @@ impl From<EngineError> for QueryError {
             EngineError::ResultTooLarge(_) => ErrorCode::ResultTooLarge,
             EngineError::KeyUnavailable(_) => ErrorCode::KeyUnavailable,
             EngineError::Evaluation(_) => ErrorCode::EvaluationFailed,
+            EngineError::Unexplained { in_planning: true, .. } => ErrorCode::InvalidExpression,
+            EngineError::Unexplained { in_planning: false, .. } => ErrorCode::EvaluationFailed,
             EngineError::Memory(_) => ErrorCode::MemoryExceeded,
             EngineError::Storage(_) => ErrorCode::TableUnavailable,
             EngineError::Internal(_) => ErrorCode::Internal,
@@ -220,6 +243,7 @@ impl From<EngineError> for QueryError {
                 answer.position = complaint.position;
             }
             EngineError::Memory(source) => answer.source = Some(Box::new(source)),
+            EngineError::Unexplained { source, .. } => answer.source = Some(source),
             EngineError::Storage(source) | EngineError::Internal(source) => {
                 answer.source = Some(source);
             }
@@ -234,5 +258,30 @@ impl From<EngineError> for QueryError {
             | EngineError::Evaluation(_) => {}
         }
         answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message_of(text: &str) -> String {
+        QueryError::new(ErrorCode::InvalidRequest, text).message
+    }
+
+    #[test]
+    fn names_are_cut_one_character_over_the_limit() {
+        let longest = "\u{e9}".repeat(NAME_CHARS_MAX);
+        let whole = format!("column \"{longest}\" not found");
+        assert_eq!(message_of(&whole), whole);
+        let cut = format!("column \"{longest}\u{2026}\" not found");
+        assert_eq!(message_of(&format!("column \"{longest}x\" not found")), cut);
+    }
+
+    #[test]
+    fn messages_are_cut_however_many_names_they_hold() {
+        let message = message_of(&"\"a name\" and ".repeat(1_000));
+        assert_eq!(message.chars().count(), MESSAGE_CHARS_MAX + 1);
+        assert!(message.ends_with('\u{2026}'));
     }
 }

@@ -14,12 +14,13 @@
 use std::time::Instant;
 
 use sluice_policies::audit::AuditEvent;
+use sluice_policies::fingerprint::Fingerprint;
 use sluice_policies::principal::Principal;
 use tracing::{error, info, warn};
 
 use super::error::{ErrorCode, QueryError};
 use super::request::Request;
-use super::response::Response;
+use super::response::{Response, TableMeta};
 use crate::engine::statement::Statement;
 use crate::telemetry::{Metrics, QueryEnded};
 
@@ -96,6 +97,27 @@ pub struct QueryLife<State> {
     _state: State,
 }
 
+/// A table of a question: how it was read, once it was.
+#[derive(Debug, Clone)]
+pub struct TableRead {
+    /// Declared name, or the name that was asked for while nothing was read.
+    pub table: String,
+    /// Version and policy.
+    pub under: Option<(u64, Fingerprint)>,
+}
+
+impl TableRead {
+    /// A table that an answer was read from.
+    pub fn of(meta: &TableMeta) -> Self {
+        Self { table: meta.table.clone(), under: Some((meta.version, meta.policy)) }
+    }
+
+    /// A table that was named and not read.
+    pub fn unread(table: &str) -> Self {
+        Self { table: table.to_owned(), under: None }
+    }
+}
+
 /// What is known of a query so far; dropped while still held, it was cancelled.
 #[derive(Debug)]
 struct Record {
@@ -105,8 +127,8 @@ struct Record {
     request_id: String,
     trace_id: Option<String>,
     principal: Principal,
-    /// The table that was asked for, then the ones that were read with their versions.
-    tables: Vec<(String, Option<u64>)>,
+    /// The table that was asked for, then the ones that were read.
+    tables: Vec<TableRead>,
     tier: &'static str,
     rows: u64,
     began: Instant,
@@ -142,7 +164,7 @@ impl QueryLife<Asked> {
             request_id: request_id.to_owned(),
             trace_id: trace_id.map(str::to_owned),
             principal: principal.clone(),
-            tables: table.map(|name| (name.to_owned(), None)).into_iter().collect(),
+            tables: table.map(TableRead::unread).into_iter().collect(),
             tier: "none",
             rows: 0,
             began: Instant::now(),
@@ -152,13 +174,13 @@ impl QueryLife<Asked> {
 
     /// The answer is complete.
     pub fn answered(self, response: &Response) -> QueryLife<Answered> {
-        let tables = response.tables.iter().map(|meta| (meta.table.clone(), Some(meta.version))).collect();
+        let tables = response.tables.iter().map(TableRead::of).collect();
         let rows = response.batches.iter().map(|batch| batch.num_rows() as u64).sum();
         self.answered_other(tables, rows)
     }
 
     /// The answer to a question that is not a statement is complete.
-    pub fn answered_other(mut self, tables: Vec<(String, Option<u64>)>, rows: u64) -> QueryLife<Answered> {
+    pub fn answered_other(mut self, tables: Vec<TableRead>, rows: u64) -> QueryLife<Answered> {
         let record = self.record.take().map(|record| Record { tables, rows, tier: "engine", ..record });
         QueryLife { record, _state: Answered(()) }
     }
@@ -222,7 +244,7 @@ impl Record {
             rows,
             elapsed,
         });
-        let tables: Vec<&str> = self.tables.iter().map(|(table, _)| table.as_str()).collect();
+        let tables: Vec<&str> = self.tables.iter().map(|read| read.table.as_str()).collect();
         info!(
             request_id = self.request_id,
             trace_id = self.trace_id,
@@ -260,9 +282,12 @@ impl Record {
 
     fn audit(&self, outcome: &str, code: &str, rows: u64) {
         let outcome = if outcome == "failed" { code } else { outcome };
-        for (table, version) in &self.tables {
-            let mut event = AuditEvent::new(&self.request_id, &self.principal, table).ended(outcome, rows);
-            event.version = *version;
+        for TableRead { table, under } in &self.tables {
+            let event = AuditEvent::new(&self.request_id, &self.principal, table).ended(outcome, rows);
+            let event = match under {
+                Some((version, policy)) => event.under(*version, policy),
+                None => event,
+            };
             match serde_json::to_string(&event) {
                 Ok(text) => info!(target: "sluice::audit", event = text, "audit"),
                 Err(fault) => error!(request_id = self.request_id, %fault, "audit event lost"),

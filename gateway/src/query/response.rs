@@ -5,6 +5,7 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
+use sluice_policies::fingerprint::Fingerprint;
 
 /// A complete, bounded answer.
 #[derive(Debug, Clone)]
@@ -48,6 +49,8 @@ pub struct TableMeta {
     pub age: Duration,
     /// The log could not be read lately; the answer is from the last good version.
     pub stale: bool,
+    /// Identity of the policy that it was read under, for the audit; never sent.
+    pub policy: Fingerprint,
 }
 
 /// A table in a listing.

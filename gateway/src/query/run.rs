@@ -274,5 +274,6 @@ pub(super) fn meta(table: &SecuredTable) -> TableMeta {
         committed_at: snapshot.committed_at(),
         age,
         stale: matches!(catalog.status(), TableStatus::Serving { stale: Some(_) }),
+        policy: *table.fingerprint(),
     }
 }

@@ -27,6 +27,8 @@ impl PartialMask {
     /// The mask in words.
     pub fn describe(&self) -> String {
         match self {
+            Self::Ends { first, last: 0 } => format!("first {first} characters, the rest hidden"),
+            Self::Ends { first: 0, last } => format!("last {last} characters, the rest hidden"),
             Self::Ends { first, last } => {
                 format!("first {first} and last {last} characters, the rest hidden")
             }

@@ -145,7 +145,7 @@ roles:
     assert_eq!(names(&partner), ["flight_id", "carrier", "day"]);
     assert_eq!(partner.columns[2].index, 4);
     let RowFilter::Expression(filter) = &partner.row_filter else { panic!("no filter") };
-    assert_eq!(filter.to_sql(), "(\"carrier\" IN ('UA', 'B6'))");
+    assert_eq!(filter.to_sql(), "(\"carrier\" IN ('B6', 'UA'))");
     assert!(!partner.unfiltered);
     let none = effective("partner", json!({}), "flights").unwrap();
     assert!(matches!(none.row_filter, RowFilter::Nothing) && !none.unfiltered);
@@ -331,6 +331,9 @@ roles:
     assert_eq!(of("a", ua.clone()), of("b", ua.clone()));
     assert_eq!(of("a", json!({"c": "UA", "unused": 1})), of("a", ua.clone()));
     assert_eq!(of("a", ua.clone()), of("c", ua.clone()), "the claim's name grants nothing");
+    let in_list = |carriers: Value| of("d", json!({ "c": carriers }));
+    assert_eq!(in_list(json!(["UA", "B6"])), in_list(json!(["B6", "UA", "B6"])), "IN asks of a set");
+    assert_eq!(in_list(json!("UA")), in_list(json!(["UA", "UA"])));
     let mut seen: Vec<Fingerprint> =
         ["a", "d", "e", "f", "g", "h", "i", "j", "k"].iter().map(|role| of(role, ua.clone())).collect();
     seen.push(of("a", json!({"c": "B6"})));

@@ -39,7 +39,12 @@ pub(super) fn hs256(header: &Value, claims: &Value, secret: &[u8]) -> String {
 
 /// As [`hs256`], of bytes that need not be sound JSON.
 pub(super) fn hs256_raw(header: &[u8], claims: &[u8], secret: &[u8]) -> String {
-    let signed = format!("{}.{}", segment(header), segment(claims));
+    hs256_signed(&segment(header), &segment(claims), secret)
+}
+
+/// As [`hs256`], of parts that are encoded already, in whatever way.
+pub(super) fn hs256_signed(header: &str, payload: &str, secret: &[u8]) -> String {
+    let signed = format!("{header}.{payload}");
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
     mac.update(signed.as_bytes());
     format!("{signed}.{}", segment(&mac.finalize().into_bytes()))

@@ -16,14 +16,14 @@ use super::{TABLES, assert_refused};
 const POLICIES: &str = "version: 1\nroles:\n  reader: { tables: {} }\n";
 
 /// An issuer for each public-key algorithm, and its key.
-struct PublicKeys {
-    gateway: Gateway,
-    rsa: KeyPair,
-    ec: KeyPair,
-    ed: KeyPair,
+pub(super) struct PublicKeys {
+    pub(super) gateway: Gateway,
+    pub(super) rsa: KeyPair,
+    pub(super) ec: KeyPair,
+    pub(super) ed: KeyPair,
 }
 
-async fn public_keys() -> PublicKeys {
+pub(super) async fn public_keys() -> PublicKeys {
     let rsa = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
     let ec = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
     let ed = KeyPair::generate_for(&PKCS_ED25519).unwrap();
@@ -40,7 +40,7 @@ async fn public_keys() -> PublicKeys {
     PublicKeys { gateway, rsa, ec, ed }
 }
 
-fn claims_of(issuer: &str) -> Value {
+pub(super) fn claims_of(issuer: &str) -> Value {
     json!({ "iss": issuer, "aud": "sluice", "sub": "t", "role": "reader", "exp": LATER, "nbf": 0 })
 }
 

@@ -247,3 +247,54 @@ fn malformed_bodies_are_client_errors() {
         }
     });
 }
+
+#[test]
+fn long_names_are_cut() {
+    run(async {
+        let gateway = Gateway::demo().await;
+        let admin = gateway.role("admin");
+        let long = "x".repeat(6_000);
+        let body = |sql: String| json!({ "sql": sql });
+        let asked = [
+            admin.get(&format!("/v1/tables/{long}")).await,
+            admin.get(&format!("/v1/tables/flights/rows?{long}=1")).await,
+            admin.ask(FLIGHTS, &[("select", &long)]).await,
+            admin.ask(FLIGHTS, &[("order", &long)]).await,
+            admin.ask(FLIGHTS, &[("filter", &format!("{long} > 1"))]).await,
+            admin.ask(FLIGHTS, &[("filter", &format!("{long}(carrier) > 1"))]).await,
+            admin.ask(FLIGHTS, &[("filter", &format!("carrier > 1 {long}"))]).await,
+            admin.ask(FLIGHTS, &[("filter", &format!("cast('{long}' as int) > 1"))]).await,
+            admin.post("/v1/sql", &body(format!("select {long} from flights"))).await,
+            admin.post("/v1/sql", &body(format!("select * from {long}"))).await,
+            admin.post("/v1/sql", &body(format!("select {long}(1)"))).await,
+            admin.post("/v1/sql", &body(format!("select {long}.a from flights"))).await,
+            admin.post("/v1/sql", &body(format!("select cast('{long}' as int)"))).await,
+            admin.post("/v1/sql", &body(format!("select date_trunc('{long}', now())"))).await,
+            admin.post("/v1/sql", &json!({ "sql": "select 1", long.as_str(): 1 })).await,
+            admin
+                .post(
+                    "/v1/tables/flights/query",
+                    &json!({ "filter": { "column": long, "op": "eq", "value": 1 } }),
+                )
+                .await,
+            admin
+                .post(
+                    "/v1/tables/flights/query",
+                    &json!({ "filter": { "column": "day", "op": long, "value": 1 } }),
+                )
+                .await,
+            admin.post("/v1/tables/flights/aggregate", &json!({ "group_by": [long] })).await,
+            admin.post("/v1/tables/flights/aggregate", &json!({ "measures": [{ "fn": long }] })).await,
+        ];
+        for (number, answer) in asked.iter().enumerate() {
+            let document = answer.json();
+            let detail = document["detail"].as_str().unwrap();
+            assert!([400, 404].contains(&answer.status), "{number}: {}", answer.text());
+            assert!(detail.chars().count() <= 601, "{number}: {detail}");
+            assert!(!detail.contains(&"x".repeat(301)), "{number}: {detail}");
+            assert!(answer.body.len() < 2_000, "{number}: {}", answer.text());
+        }
+        let named = asked[0].json();
+        assert_eq!(named["detail"], json!(format!("table \"{}\u{2026}\" not found", "x".repeat(120))));
+    });
+}

@@ -78,6 +78,10 @@ fn parameters_are_values_and_never_text() {
             (by_name, json!([{ "a": 1 }])),
             (by_name, json!([["a"]])),
             (by_name, json!({ "1": "a" })),
+            (by_name, json!(["a", "b"])),
+            ("select 1 as one", json!(["a"])),
+            ("select count(*) as n from airlines where name = $2", json!(["a", "b"])),
+            ("select count(*) as n from airlines where name = $1 and carrier = $3", json!(["a", "b", "c"])),
             ("select count(*) from airlines where name = $0", json!(["a"])),
             ("select count(*) from airlines where name = $999999999999", json!(["a"])),
             ("select * from $1", json!(["airlines"])),
@@ -85,6 +89,12 @@ fn parameters_are_values_and_never_text() {
             let answer = ask(sql, params.clone()).await;
             assert_eq!(answer.status, 400, "{sql} {params}: {}", answer.text());
         }
+        let spare = ask(by_name, json!(["a", "b"])).await;
+        assert_eq!(spare.code(), "invalid_request");
+        assert_eq!(spare.json()["detail"], json!("the statement has no parameter \"$2\" for its value"));
+        let missing = ask(by_name, json!([])).await;
+        assert_eq!(missing.code(), "invalid_request");
+        assert_eq!(missing.json()["detail"], json!("parameter \"$1\" has no value"));
     });
 }
 

@@ -2,11 +2,35 @@
 //! planner would rather widen the column. Widening loses: decimals become floats, and timestamps
 //! overflow on the far dates that people write for "never".
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DECIMAL256_MAX_PRECISION, DataType, i256};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
+
+use crate::engine::statement::Literal;
+
+/// A plain value that meets `wanted`. A number, or a text, beside a decimal is a decimal with all
+/// of its digits; `None` when it is none that any decimal can hold.
+pub(in crate::engine) fn scalar(literal: &Literal, wanted: &DataType) -> Option<ScalarValue> {
+    Some(match literal {
+        Literal::Null => ScalarValue::Null,
+        Literal::Bool(value) => ScalarValue::Boolean(Some(*value)),
+        Literal::Number(text) | Literal::Text(text) if is_decimal(wanted) => decimal(text, wanted)?,
+        Literal::Number(text) => number(text)?,
+        Literal::Text(text) => ScalarValue::Utf8(Some(text.clone())),
+    })
+}
+
+/// An integer where it is one that fits 64 bits, else the nearest double.
+fn number(text: &str) -> Option<ScalarValue> {
+    // Minus zero is a double of its own.
+    match (text.parse::<i64>(), text.parse::<u64>()) {
+        (Ok(whole), _) if text != "-0" => Some(ScalarValue::Int64(Some(whole))),
+        (Err(_), Ok(whole)) => Some(ScalarValue::UInt64(Some(whole))),
+        _ => text.parse::<f64>().ok().map(|number| ScalarValue::Float64(Some(number))),
+    }
+}
 
 /// Every comparison of `expr` with its literals in the type of the other side.
 pub(in crate::engine) fn typed(expr: Expr, schema: &DFSchema) -> Result<Expr> {
@@ -69,7 +93,11 @@ fn beside(other: &Expr, literal: Expr, schema: &DFSchema) -> Expr {
     let Expr::Literal(value, metadata) = &literal else { return literal };
     let Ok(wanted) = other.get_type(schema) else { return literal };
     let exact = match (&wanted, value) {
-        (DataType::Decimal128(_, _), ScalarValue::Float64(Some(number))) => decimal(*number),
+        // The number as it was written: the shortest text of a double is the text that it was read
+        // from, up to fifteen digits.
+        (DataType::Decimal128(..) | DataType::Decimal256(..), ScalarValue::Float64(Some(number))) => {
+            decimal(&number.to_string(), &wanted)
+        }
         (DataType::Timestamp(_, _) | DataType::Date32, ScalarValue::Utf8(Some(_))) => {
             value.cast_to(&wanted).ok().filter(|typed| !typed.is_null())
         }
@@ -78,13 +106,73 @@ fn beside(other: &Expr, literal: Expr, schema: &DFSchema) -> Expr {
     exact.map_or_else(|| literal.clone(), |typed| Expr::Literal(typed, metadata.clone()))
 }
 
-/// The number as it was written: the shortest text of a double is the text that it was read from,
-/// up to fifteen digits.
-fn decimal(number: f64) -> Option<ScalarValue> {
-    let text = number.to_string();
-    let scale = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
-    let data_type = DataType::Decimal128(38, i8::try_from(scale).ok().filter(|s| *s <= 30)?);
-    ScalarValue::try_from_string(text, &data_type).ok()
+const fn is_decimal(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..))
+}
+
+/// The number in decimal notation, with or without an exponent, as the column's own type where
+/// that holds it exactly. Else in the widest type, to which the column is then widened: comparing
+/// rounds neither.
+fn decimal(text: &str, column: &DataType) -> Option<ScalarValue> {
+    let (DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale)) = column else {
+        return None;
+    };
+    let Digits { mut digits, scale: own } = Digits::of(text)?;
+    let significant = if digits == "0" { 0 } else { digits.trim_start_matches('-').len() };
+    let whole = significant.saturating_sub(usize::from(own.unsigned_abs()));
+    let room = i16::from(*precision) - i16::from(*scale);
+    if own <= *scale && i16::try_from(whole).is_ok_and(|whole| whole <= room) {
+        digits.push_str(&"0".repeat(usize::from((*scale - own).unsigned_abs())));
+        return match column {
+            DataType::Decimal128(..) => {
+                Some(ScalarValue::Decimal128(Some(digits.parse().ok()?), *precision, *scale))
+            }
+            _ => Some(ScalarValue::Decimal256(Some(i256::from_string(&digits)?), *precision, *scale)),
+        };
+    }
+    let needed = u8::try_from(whole).ok()?.checked_add(own.unsigned_abs())?;
+    if needed > DECIMAL256_MAX_PRECISION {
+        return None;
+    }
+    Some(ScalarValue::Decimal256(Some(i256::from_string(&digits)?), needed.max(1), own))
+}
+
+/// Digits of a number with its sign and without superfluous zeros, and how many of them follow
+/// the point (never fewer than none).
+struct Digits {
+    digits: String,
+    scale: i8,
+}
+
+impl Digits {
+    fn of(text: &str) -> Option<Self> {
+        let (sign, unsigned) = match text.as_bytes().first()? {
+            b'-' => ("-", &text[1..]),
+            b'+' => ("", &text[1..]),
+            _ => ("", text),
+        };
+        let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+            None => (unsigned, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let all: String = [whole, fraction].concat();
+        if all.is_empty() || !all.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let digits = all.trim_start_matches('0').trim_end_matches('0');
+        if digits.is_empty() {
+            return Some(Self { digits: "0".to_owned(), scale: 0 });
+        }
+        let trailing = i32::try_from(all.len() - all.trim_end_matches('0').len()).ok()?;
+        let scale = i32::try_from(fraction.len()).ok()?.checked_sub(trailing)?.checked_sub(exponent)?;
+        let limit = i32::from(DECIMAL256_MAX_PRECISION);
+        if !(-limit..=limit).contains(&scale) {
+            return None;
+        }
+        let zeros = "0".repeat(usize::try_from(-scale).unwrap_or(0));
+        Some(Self { digits: format!("{sign}{digits}{zeros}"), scale: i8::try_from(scale.max(0)).ok()? })
+    }
 }
 
 #[cfg(test)]
@@ -96,7 +184,7 @@ mod tests {
     use arrow::datatypes::{Field, Schema, TimeUnit};
     use datafusion::logical_expr::{col, lit};
 
-    use super::{DFSchema, DataType, Expr, ScalarValue, typed};
+    use super::{DFSchema, DataType, Expr, Literal, ScalarValue, i256, scalar, typed};
 
     fn schema() -> DFSchema {
         let fields = vec![
@@ -117,11 +205,57 @@ mod tests {
 
     #[test]
     fn a_literal_beside_a_decimal_keeps_its_digits() {
-        assert_eq!(literal_of(col("price").eq(lit(711.56))), ScalarValue::Decimal128(Some(71156), 38, 2));
-        assert_eq!(
-            literal_of(col("price").lt(lit(1e30))),
-            ScalarValue::Decimal128(Some(10_i128.pow(30)), 38, 0)
-        );
+        assert_eq!(literal_of(col("price").eq(lit(711.56))), ScalarValue::Decimal128(Some(71156), 15, 2));
+        assert_eq!(literal_of(col("price").eq(lit(711.5))), ScalarValue::Decimal128(Some(71150), 15, 2));
+        let large = ScalarValue::Decimal256(i256::from_string(&format!("1{}", "0".repeat(30))), 31, 0);
+        assert_eq!(literal_of(col("price").lt(lit(1e30))), large);
+    }
+
+    fn beside_price(text: &str) -> Option<ScalarValue> {
+        scalar(&Literal::Number(text.to_owned()), &DataType::Decimal128(15, 2))
+    }
+
+    #[test]
+    fn a_number_that_fits_takes_the_type_of_its_column() {
+        for (text, unscaled) in [
+            ("0", 0),
+            ("-0.00", 0),
+            ("0e999999", 0),
+            ("1", 100),
+            ("-1.5", -150),
+            ("1.5e1", 1_500),
+            ("15000e-3", 1_500),
+            ("0.0100", 1),
+            ("9999999999999.99", 999_999_999_999_999),
+        ] {
+            assert_eq!(beside_price(text), Some(ScalarValue::Decimal128(Some(unscaled), 15, 2)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_does_not_fit_keeps_its_digits() {
+        for (text, digits, precision, scale) in [
+            ("0.1234567890123456789", "1234567890123456789", 19, 19),
+            ("-12345678901234567890.12", "-1234567890123456789012", 22, 2),
+            ("10000000000000.00", "10000000000000", 14, 0),
+            ("1e-3", "1", 3, 3),
+        ] {
+            let wide = ScalarValue::Decimal256(i256::from_string(digits), precision, scale);
+            assert_eq!(beside_price(text), Some(wide), "{text}");
+        }
+        assert!(beside_price(&"9".repeat(76)).is_some());
+        for odd in [&"9".repeat(77), "1e77", "1e-77", "1e99999999999", "", "-", ".", "e1", "1.2.3", "0x1"] {
+            assert_eq!(beside_price(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_number_beside_no_decimal_is_an_integer_or_a_double() {
+        let number = |text: &str| scalar(&Literal::Number(text.to_owned()), &DataType::Float64);
+        assert_eq!(number("-7"), Some(ScalarValue::Int64(Some(-7))));
+        assert_eq!(number("18446744073709551615"), Some(ScalarValue::UInt64(Some(u64::MAX))));
+        assert_eq!(number("1.5e0"), Some(ScalarValue::Float64(Some(1.5))));
+        assert_eq!(number("-0"), Some(ScalarValue::Float64(Some(-0.0))));
     }
 
     #[test]

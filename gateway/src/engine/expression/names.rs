@@ -118,7 +118,11 @@ impl<'a> Names<'a> {
 /// Longest pattern of a regular expression, in bytes: matching costs pattern times text.
 const PATTERN_BYTES_MAX: usize = 500;
 
-/// The pattern of a regular expression must be a literal, so that it is compiled once, and short.
+/// Largest regular expression once compiled, in bytes: a short pattern can count far.
+const PATTERN_COMPILED_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// The pattern of a regular expression must be a literal, so that it is compiled once, and short,
+/// and it must compile to something small.
 pub(in crate::engine) fn check_pattern(
     name: &str,
     function: &ast::Function,
@@ -128,21 +132,35 @@ pub(in crate::engine) fn check_pattern(
         return Ok(());
     }
     let ast::FunctionArguments::List(list) = &function.args else { return Ok(()) };
-    let short_literal = match list.args.get(1) {
+    let pattern = match list.args.get(1) {
         Some(ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(ast::Expr::Value(value)))) => {
-            value.value.clone().into_string().is_some_and(|text| text.len() <= PATTERN_BYTES_MAX)
+            value.value.clone().into_string().filter(|text| text.len() <= PATTERN_BYTES_MAX)
         }
-        _ => false,
+        _ => None,
     };
-    if short_literal {
-        return Ok(());
+    let fault = match pattern {
+        Some(pattern) => match compile(&pattern) {
+            Ok(()) => return Ok(()),
+            Err(fault) => format!("the pattern of \"{name}\" {fault}"),
+        },
+        None => {
+            format!("the pattern of \"{name}\" must be a literal of at most {PATTERN_BYTES_MAX} bytes")
+        }
+    };
+    Err(EngineError::InvalidExpression(Complaint::new(fault).at(position)))
+}
+
+/// Why the pattern is of no use.
+fn compile(pattern: &str) -> Result<(), String> {
+    match regex::RegexBuilder::new(pattern).size_limit(PATTERN_COMPILED_BYTES_MAX).build() {
+        Ok(_) => Ok(()),
+        Err(regex::Error::Syntax(text)) => {
+            // The last line says what is wrong; those before it draw where.
+            let last = text.lines().last().unwrap_or_default();
+            Err(format!("is not a regular expression: {}", last.trim_start_matches("error: ")))
+        }
+        Err(_) => Err("is too large a regular expression".to_owned()),
     }
-    Err(EngineError::InvalidExpression(
-        Complaint::new(format!(
-            "the pattern of \"{name}\" must be a literal of at most {PATTERN_BYTES_MAX} bytes"
-        ))
-        .at(position),
-    ))
 }
 
 pub(in crate::engine) fn regex_operator() -> EngineError {

@@ -1,16 +1,15 @@
-//! Structured conditions: owns the way from a tree with JSON operands to an expression. The
-//! same names, limits and coercions hold as for text.
+//! Structured conditions: owns the way from a tree with plain operands to an expression. The same
+//! names, limits and coercions hold as for text.
 
 use arrow::datatypes::{DataType, Schema};
-use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, Like, lit};
-use serde_json::Value;
 
 use super::column;
+use super::literals::scalar;
 use super::measure::Budget;
 use super::names::Names;
 use crate::engine::error::{Complaint, EngineError};
-use crate::engine::statement::{CompareOp, FilterNode};
+use crate::engine::statement::{CompareOp, FilterNode, Literal, Operand};
 
 /// The tree as an expression, within the budget.
 pub(super) fn to_expr(
@@ -67,29 +66,28 @@ impl Builder<'_> {
         Ok(joined.unwrap_or_else(|| lit(empty)))
     }
 
-    fn compare(&mut self, name: &str, op: CompareOp, value: &Value) -> Result<Expr, EngineError> {
+    fn compare(&mut self, name: &str, op: CompareOp, value: &Operand) -> Result<Expr, EngineError> {
         let (operand, data_type) = self.operand(name)?;
-        let scalar = |v: &Value| literal(name, v, &data_type);
+        let literal = |value: &Literal| literal(name, value, &data_type);
+        let one = || literal(single(name, value)?);
         Ok(match op {
-            CompareOp::Eq => operand.eq(scalar(value)?),
-            CompareOp::Ne => operand.not_eq(scalar(value)?),
-            CompareOp::Lt => operand.lt(scalar(value)?),
-            CompareOp::Le => operand.lt_eq(scalar(value)?),
-            CompareOp::Gt => operand.gt(scalar(value)?),
-            CompareOp::Ge => operand.gt_eq(scalar(value)?),
+            CompareOp::Eq => operand.eq(one()?),
+            CompareOp::Ne => operand.not_eq(one()?),
+            CompareOp::Lt => operand.lt(one()?),
+            CompareOp::Le => operand.lt_eq(one()?),
+            CompareOp::Gt => operand.gt(one()?),
+            CompareOp::Ge => operand.gt_eq(one()?),
             CompareOp::IsNull => operand.is_null(),
             CompareOp::IsNotNull => operand.is_not_null(),
-            CompareOp::Like => {
-                Expr::Like(Like::new(false, Box::new(operand), Box::new(scalar(value)?), None, false))
-            }
+            CompareOp::Like => Expr::Like(Like::new(false, Box::new(operand), Box::new(one()?), None, false)),
             CompareOp::In | CompareOp::NotIn => {
-                let items = array(name, value)?;
+                let items = several(name, value)?;
                 self.count(items.len())?;
-                let items = items.iter().map(scalar).collect::<Result<Vec<_>, _>>()?;
+                let items = items.iter().map(literal).collect::<Result<Vec<_>, _>>()?;
                 operand.in_list(items, op == CompareOp::NotIn)
             }
-            CompareOp::Between => match array(name, value)?.as_slice() {
-                [low, high] => operand.between(scalar(low)?, scalar(high)?),
+            CompareOp::Between => match several(name, value)? {
+                [low, high] => operand.between(literal(low)?, literal(high)?),
                 _ => return Err(invalid(format!("between on \"{name}\" takes an array of two values"))),
             },
         })
@@ -122,46 +120,30 @@ impl Builder<'_> {
     }
 }
 
-/// A JSON scalar as a literal that fits the column, keeping every digit of a decimal.
-fn literal(name: &str, value: &Value, data_type: &DataType) -> Result<Expr, EngineError> {
-    let scalar = match value {
-        Value::Null => ScalarValue::Null,
-        Value::Bool(b) => ScalarValue::Boolean(Some(*b)),
-        Value::Number(n) => match (n.as_i64(), n.as_u64(), data_type) {
-            (_, _, DataType::Decimal128(_, _) | DataType::Decimal256(_, _)) => {
-                return decimal(name, &n.to_string(), data_type);
-            }
-            (Some(i), _, _) => ScalarValue::Int64(Some(i)),
-            (None, Some(u), _) => ScalarValue::UInt64(Some(u)),
-            (None, None, _) => ScalarValue::Float64(n.as_f64()),
-        },
-        Value::String(s) => match data_type {
-            DataType::Decimal128(_, _) | DataType::Decimal256(_, _) => return decimal(name, s, data_type),
-            _ => ScalarValue::Utf8(Some(s.clone())),
-        },
-        Value::Array(_) | Value::Object(_) => {
-            return Err(invalid(format!("the value for \"{name}\" must be a scalar")));
+/// A plain value as a literal of the column's type where it has an exact value there.
+fn literal(name: &str, value: &Literal, data_type: &DataType) -> Result<Expr, EngineError> {
+    match scalar(value, data_type) {
+        Some(scalar) => Ok(lit(scalar)),
+        None => {
+            Err(invalid(format!("the value for \"{name}\" is not a decimal number of at most 76 digits")))
         }
-    };
-    Ok(lit(scalar))
+    }
 }
 
-/// A decimal literal of its own precision and scale, so that comparing never rounds it.
-fn decimal(name: &str, text: &str, column_type: &DataType) -> Result<Expr, EngineError> {
-    let digits = text.trim_start_matches('-');
-    let scale = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
-    let wide = match (column_type, i8::try_from(scale)) {
-        (DataType::Decimal256(_, _), Ok(scale)) => DataType::Decimal256(76, scale),
-        (_, Ok(scale)) => DataType::Decimal128(38, scale),
-        (_, Err(_)) => return Err(invalid(format!("the value for \"{name}\" has too many digits"))),
-    };
-    ScalarValue::try_from_string(text.to_owned(), &wide)
-        .map(lit)
-        .map_err(|_| invalid(format!("the value for \"{name}\" is not a decimal number")))
+fn single<'v>(name: &str, value: &'v Operand) -> Result<&'v Literal, EngineError> {
+    match value {
+        Operand::One(literal) => Ok(literal),
+        Operand::None | Operand::Many(_) => {
+            Err(invalid(format!("the value for \"{name}\" must be one plain value")))
+        }
+    }
 }
 
-fn array<'v>(name: &str, value: &'v Value) -> Result<&'v Vec<Value>, EngineError> {
-    value.as_array().ok_or_else(|| invalid(format!("the value for \"{name}\" must be an array")))
+fn several<'v>(name: &str, value: &'v Operand) -> Result<&'v [Literal], EngineError> {
+    match value {
+        Operand::Many(items) => Ok(items),
+        Operand::None | Operand::One(_) => Err(invalid(format!("the value for \"{name}\" must be an array"))),
+    }
 }
 
 fn invalid(message: String) -> EngineError {

@@ -17,6 +17,9 @@ use crate::engine::error::EngineError;
 /// Name of the column that marks rows on which the condition failed.
 const FAILED: &str = "\u{0}failed";
 
+/// Rows that are judged one by one before the query gives way.
+const JUDGED_ROWS: usize = 16;
+
 pub(super) fn failed_field() -> FieldRef {
     Arc::new(Field::new(FAILED, DataType::Boolean, false))
 }
@@ -42,9 +45,16 @@ impl Condition {
     }
 
     /// The rows for which it is true or on which it fails, the latter marked.
-    pub(super) fn keep_failing(&self, batch: &RecordBatch) -> Result<RecordBatch, EngineError> {
+    pub(super) async fn keep_failing(&self, batch: &RecordBatch) -> Result<RecordBatch, EngineError> {
         let (mut keep, mut failed) = (BooleanBufferBuilder::new(0), BooleanBufferBuilder::new(0));
-        self.judge(batch, 0..batch.num_rows(), &mut keep, &mut failed)?;
+        let mut judged = 0;
+        while judged < batch.num_rows() {
+            let until = (judged + JUDGED_ROWS).min(batch.num_rows());
+            self.judge(batch, judged..until, &mut keep, &mut failed)?;
+            judged = until;
+            // Row by row this can take long, and the caller may be gone.
+            tokio::task::yield_now().await;
+        }
         let keep = BooleanArray::new(keep.finish(), None);
         let failed = BooleanArray::new(failed.finish(), None);
         let rows = filter_record_batch(batch, &keep).map_err(internal)?;

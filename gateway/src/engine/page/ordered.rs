@@ -164,7 +164,10 @@ async fn scan_first(
                     None => batch,
                     Some(condition) => match condition.keep(&batch) {
                         Ok(kept) => kept,
-                        Err(_) => condition.keep_failing(&first.contenders(&batch).map_err(internal)?)?,
+                        Err(_) => {
+                            let contenders = first.contenders(&batch).map_err(internal)?;
+                            condition.keep_failing(&contenders).await?
+                        }
                     },
                 };
                 first.push(batch).map_err(internal)?;

@@ -188,7 +188,7 @@ async fn read_into(
             None => batch,
             Some(condition) => match condition.keep(&batch) {
                 Ok(kept) => kept,
-                Err(_) => condition.keep_failing(&batch)?,
+                Err(_) => condition.keep_failing(&batch).await?,
             },
         };
         if batch.num_rows() == 0 {

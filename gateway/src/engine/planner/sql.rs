@@ -2,13 +2,13 @@
 //! plain parts, the names that it uses, and its plan over secured tables only.
 
 mod allowed;
+mod names;
+mod params;
 mod spelling;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::common::metadata::ScalarAndMetadata;
-use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::execution::SessionState;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
@@ -16,7 +16,6 @@ use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{Query, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use serde_json::Value;
 
 use super::{Rows, expand, partitions, run};
 use crate::engine::error::{Complaint, EngineError, TextPosition};
@@ -24,6 +23,7 @@ use crate::engine::expression::{Budget, measure, parse_error, typed_plan};
 use crate::engine::secured::SecuredTable;
 use crate::engine::secured::provider::SecuredProvider;
 use crate::engine::session::Engine;
+use crate::engine::statement::Literal;
 
 /// A parsed and checked query whose tables are not known yet.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub struct ParsedSql {
 pub struct TableName {
     /// As written.
     pub name: String,
-    /// A common table expression has this name somewhere in the query.
+    /// A common table expression that is in reach has this name in another case.
     pub may_be_local: bool,
     /// Where it stands.
     pub position: TextPosition,
@@ -65,7 +65,7 @@ impl ParsedSql {
         };
         allowed::check(&query)?;
         expand::check(&query)?;
-        let tables = allowed::tables(&query)?;
+        let tables = names::tables(&query)?;
         Ok(Self { query, tables })
     }
 
@@ -83,7 +83,7 @@ pub async fn sql(
     engine: &Arc<Engine>,
     parsed: ParsedSql,
     tables: &BTreeMap<String, Arc<SecuredTable>>,
-    params: &[Value],
+    params: &[Literal],
 ) -> Result<Rows, EngineError> {
     let mut query = parsed.query;
     let spelling = spelling::Spelling::of(&query, tables, engine.function_names());
@@ -100,7 +100,7 @@ pub async fn sql(
         .with_allow_statements(false)
         .verify_plan(&plan)
         .map_err(|_| EngineError::Unsupported(Complaint::new("only SELECT is allowed")))?;
-    let plan = bind(plan, params)?;
+    let plan = params::bind(plan, params)?;
     let plan = typed_plan(plan).map_err(EngineError::planning)?;
     refuse_repeated_columns(&plan)?;
     let state = session(engine, tables, partitions(engine, &plan)?)?;
@@ -112,7 +112,9 @@ fn session(
     tables: &BTreeMap<String, Arc<SecuredTable>>,
     partitions: usize,
 ) -> Result<SessionState, EngineError> {
-    let state = engine.session(partitions);
+    let mut state = engine.session(partitions);
+    // The time that `now()` and its like stand for, the same all over the query.
+    state.mark_start_execution();
     let schema = state
         .catalog_list()
         .catalog("lake")
@@ -123,40 +125,6 @@ fn session(
         schema.register_table(name.clone(), Arc::new(provider)).map_err(EngineError::planning)?;
     }
     Ok(state)
-}
-
-fn bind(plan: LogicalPlan, params: &[Value]) -> Result<LogicalPlan, EngineError> {
-    let named = plan.get_parameter_names().map_err(EngineError::planning)?;
-    if let Some(missing) = named.iter().find(|name| {
-        let number = name.trim_start_matches('$').parse::<usize>();
-        !number.is_ok_and(|n| n >= 1 && n <= params.len())
-    }) {
-        return Err(EngineError::InvalidRequest(Complaint::new(format!(
-            "parameter \"{missing}\" has no value"
-        ))));
-    }
-    if named.is_empty() {
-        return Ok(plan);
-    }
-    let values =
-        params.iter().map(|v| parameter(v).map(ScalarAndMetadata::from)).collect::<Result<Vec<_>, _>>()?;
-    plan.with_param_values(ParamValues::List(values)).map_err(EngineError::planning)
-}
-
-fn parameter(value: &Value) -> Result<ScalarValue, EngineError> {
-    match value {
-        Value::Null => Ok(ScalarValue::Null),
-        Value::Bool(b) => Ok(ScalarValue::Boolean(Some(*b))),
-        Value::Number(n) => Ok(match (n.as_i64(), n.as_u64()) {
-            (Some(i), _) => ScalarValue::Int64(Some(i)),
-            (None, Some(u)) => ScalarValue::UInt64(Some(u)),
-            (None, None) => ScalarValue::Float64(n.as_f64()),
-        }),
-        Value::String(s) => Ok(ScalarValue::Utf8(Some(s.clone()))),
-        Value::Array(_) | Value::Object(_) => {
-            Err(EngineError::InvalidRequest(Complaint::new("a parameter must be a JSON scalar")))
-        }
-    }
 }
 
 /// A row is answered as an object: two columns of one name would hide each other.

@@ -14,12 +14,12 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::body::position_in;
+use super::literal::literal;
 use crate::config::limits::LimitsConfig;
-use crate::engine::statement::{CompareOp, Filter, FilterNode};
+use crate::engine::statement::{CompareOp, Filter, FilterNode, Literal, Operand};
 use crate::query::error::{ErrorCode, QueryError};
 
 /// Reads a condition that stands at `raw` inside `body`.
@@ -127,7 +127,7 @@ impl<'de> Visitor<'de> for NodeSeed<'_> {
         self.0.spend()?;
         let inner = self.0.deeper()?;
         let mut node: Option<FilterNode> = None;
-        let (mut column, mut op, mut value) = (None::<String>, None::<CompareOp>, None::<Value>);
+        let (mut column, mut op, mut value) = (None::<String>, None::<CompareOp>, None::<Operand>);
         while let Some(name) = map.next_key::<String>()? {
             let repeated = match name.as_str() {
                 "and" => node.replace(FilterNode::And(map.next_value_seed(ListSeed(inner))?)).is_some(),
@@ -137,7 +137,7 @@ impl<'de> Visitor<'de> for NodeSeed<'_> {
                 }
                 "column" => column.replace(map.next_value()?).is_some(),
                 "op" => op.replace(map.next_value::<OpName>()?.0).is_some(),
-                "value" => value.replace(map.next_value_seed(OperandSeed(self.0))?).is_some(),
+                "value" => value.replace(operand(map.next_value()?, self.0)?).is_some(),
                 other => {
                     let message = format!(
                         "unknown member `{other}`, expected `and`, `or`, `not` or `column`, `op`, `value`"
@@ -157,13 +157,14 @@ fn assemble<E: Error>(
     node: Option<FilterNode>,
     column: Option<String>,
     op: Option<CompareOp>,
-    value: Option<Value>,
+    value: Option<Operand>,
 ) -> Result<FilterNode, E> {
     match (node, column, op, value) {
         (Some(node), None, None, None) => Ok(node),
         (None, Some(column), Some(op), value) => {
-            check_operand(op, value.as_ref()).map_err(E::custom)?;
-            Ok(FilterNode::Compare { column, op, value: value.unwrap_or(Value::Null) })
+            let value = value.unwrap_or(Operand::None);
+            check_operand(op, &value).map_err(E::custom)?;
+            Ok(FilterNode::Compare { column, op, value })
         }
         (Some(_), ..) => Err(E::custom("`and`, `or` and `not` stand alone in their object")),
         (None, None, ..) => {
@@ -173,29 +174,20 @@ fn assemble<E: Error>(
     }
 }
 
-fn check_operand(op: CompareOp, value: Option<&Value>) -> Result<(), &'static str> {
-    let is_scalar = |value: &Value| !matches!(value, Value::Array(_) | Value::Object(_));
+fn check_operand(op: CompareOp, value: &Operand) -> Result<(), &'static str> {
     match (op, value) {
-        (CompareOp::IsNull | CompareOp::IsNotNull, None) => Ok(()),
-        (CompareOp::IsNull | CompareOp::IsNotNull, Some(_)) => {
-            Err("`is_null` and `is_not_null` take no `value`")
-        }
-        (CompareOp::In | CompareOp::NotIn, Some(Value::Array(items))) if items.iter().all(is_scalar) => {
-            Ok(())
-        }
+        (CompareOp::IsNull | CompareOp::IsNotNull, Operand::None) => Ok(()),
+        (CompareOp::IsNull | CompareOp::IsNotNull, _) => Err("`is_null` and `is_not_null` take no `value`"),
+        (CompareOp::In | CompareOp::NotIn, Operand::Many(_)) => Ok(()),
         (CompareOp::In | CompareOp::NotIn, _) => Err("`in` and `not_in` take an array of plain values"),
-        (CompareOp::Between, Some(Value::Array(items)))
-            if items.len() == 2 && items.iter().all(is_scalar) =>
-        {
-            Ok(())
-        }
+        (CompareOp::Between, Operand::Many(items)) if items.len() == 2 => Ok(()),
         (CompareOp::Between, _) => Err("`between` takes an array of two plain values"),
-        (CompareOp::Like, Some(Value::String(_))) => Ok(()),
+        (CompareOp::Like, Operand::One(Literal::Text(_))) => Ok(()),
         (CompareOp::Like, _) => Err("`like` takes a pattern as text"),
         (
             CompareOp::Eq | CompareOp::Ne | CompareOp::Lt | CompareOp::Le | CompareOp::Gt | CompareOp::Ge,
-            Some(value),
-        ) if is_scalar(value) => Ok(()),
+            Operand::One(_),
+        ) => Ok(()),
         (
             CompareOp::Eq | CompareOp::Ne | CompareOp::Lt | CompareOp::Le | CompareOp::Gt | CompareOp::Ge,
             _,
@@ -229,55 +221,44 @@ impl<'de> Visitor<'de> for ListSeed<'_> {
     }
 }
 
-/// A scalar, or an array of scalars each of which counts as a node.
-struct OperandSeed<'b>(Level<'b>);
+/// A plain value, or an array of them each of which counts as a node.
+fn operand<E: Error>(raw: &RawValue, level: Level<'_>) -> Result<Operand, E> {
+    if !raw.get().starts_with('[') {
+        return literal(raw).map(Operand::One).map_err(E::custom);
+    }
+    let read = ItemsSeed(level).deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
+    read.map(Operand::Many).map_err(|error| {
+        // The place is that of the comparison: this one counts from the array's own start.
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let text = error.to_string();
+        E::custom(text.strip_suffix(&place).unwrap_or(&text))
+    })
+}
 
-impl<'de> DeserializeSeed<'de> for OperandSeed<'_> {
-    type Value = Value;
+struct ItemsSeed<'b>(Level<'b>);
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
+impl<'de> DeserializeSeed<'de> for ItemsSeed<'_> {
+    type Value = Vec<Literal>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Literal>, D::Error> {
+        deserializer.deserialize_seq(self)
     }
 }
 
-impl<'de> Visitor<'de> for OperandSeed<'_> {
-    type Value = Value;
+impl<'de> Visitor<'de> for ItemsSeed<'_> {
+    type Value = Vec<Literal>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a plain value or an array of them")
+        formatter.write_str("an array of plain values")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut items: Vec<Value> = Vec::new();
-        while let Some(item) = seq.next_element::<Value>()? {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Literal>, A::Error> {
+        let mut items: Vec<Literal> = Vec::new();
+        while let Some(item) = seq.next_element::<&RawValue>()? {
             self.0.spend()?;
-            items.push(item);
+            items.push(literal(item).map_err(A::Error::custom)?);
         }
-        Ok(Value::Array(items))
+        Ok(items)
     }
 }
 

@@ -5,50 +5,50 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::RestDoor;
 use super::answer::{Form, answer};
 use super::body::{Body, Whole};
 use super::call::{Call, typed};
+use super::literal::literal;
 use super::options::version_selector;
 use super::problem::Problem;
-use crate::engine::statement::{Sql, Statement};
+use crate::engine::statement::{Literal, Sql, Statement};
 use crate::query::error::{ErrorCode, QueryError};
 
 /// Answers a query.
 pub(super) async fn select(State(door): State<Arc<RestDoor>>, request: Request) -> Result<Response, Problem> {
     let (call, body) = Call::open(&door, request)?;
     let bytes = call.read(&door, body).await?;
-    let asked: SqlBody = typed(&bytes, &door)?;
+    let asked: SqlBody<'_> = typed(&bytes, &door)?;
     let version = version_selector(asked.version.map(|Whole(version)| version), asked.as_of.as_deref())?;
-    check_params(&asked.params)?;
-    let sql = Sql { text: asked.sql, params: asked.params };
+    let sql = Sql { text: asked.sql, params: parameters(&asked.params)? };
     answer(&door, call, Statement::Sql(sql), version, Form::RowsOfTables).await
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
-struct SqlBody {
+struct SqlBody<'a> {
     sql: String,
-    #[serde(default)]
-    params: Vec<Value>,
+    #[serde(default, borrow)]
+    params: Vec<&'a RawValue>,
     #[serde(default)]
     version: Option<Whole>,
     #[serde(default)]
     as_of: Option<String>,
 }
 
-impl Body<'_> for SqlBody {
+impl<'a> Body<'a> for SqlBody<'a> {
     const FIELDS: &'static [&'static str] = &["sql", "params", "version", "as_of"];
 }
 
-fn check_params(params: &[Value]) -> Result<(), QueryError> {
-    match params.iter().position(|value| value.is_array() || value.is_object()) {
-        None => Ok(()),
-        Some(at) => {
-            let message = format!("parameter ${} is not a plain value", at + 1);
-            Err(QueryError::new(ErrorCode::InvalidRequest, message))
-        }
-    }
+fn parameters(params: &[&RawValue]) -> Result<Vec<Literal>, QueryError> {
+    let read = |(at, raw): (usize, &&RawValue)| {
+        literal(raw).map_err(|fault| {
+            let message = format!("parameter ${} is not a plain value: {fault}", at + 1);
+            QueryError::new(ErrorCode::InvalidRequest, message)
+        })
+    };
+    params.iter().enumerate().map(read).collect()
 }

@@ -13,7 +13,7 @@ use super::options::{version_selector, whole};
 use super::problem::Problem;
 use super::tables::SummaryBody;
 use crate::query::error::QueryError;
-use crate::query::lifecycle::{Door, QueryKind, QueryLife};
+use crate::query::lifecycle::{Door, QueryKind, QueryLife, TableRead};
 use crate::query::response::{ColumnDescription, TableDescription};
 
 /// Describes a table.
@@ -42,8 +42,9 @@ pub(super) async fn describe(
             return Err(error.into());
         }
     };
-    let read = description.summary.meta.as_ref().map(|meta| meta.version);
-    let life = life.answered_other(vec![(description.summary.name.clone(), read)], 1);
+    let read = description.summary.meta.as_ref().map(TableRead::of);
+    let read = read.unwrap_or_else(|| TableRead::unread(&description.summary.name));
+    let life = life.answered_other(vec![read], 1);
     let bytes =
         serde_json::to_vec(&Described { data: TableBody::of(&description) }).map_err(QueryError::internal)?;
     life.done();

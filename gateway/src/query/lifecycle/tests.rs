@@ -40,7 +40,7 @@ fn a_life_that_is_dropped_is_cancelled() {
 #[test]
 fn a_life_that_is_dropped_while_encoding_is_cancelled() {
     let metrics = Metrics::new().unwrap();
-    drop(begun(&metrics).answered_other(vec![("flights".to_owned(), Some(3))], 1));
+    drop(begun(&metrics).answered_other(vec![TableRead::unread("flights")], 1));
     assert!(
         ended(&metrics, "outcome=\"cancelled\",code=\"cancelled\",tier=\"engine\""),
         "{}",
@@ -58,7 +58,7 @@ fn a_failure_is_counted_under_its_code() {
 #[test]
 fn a_done_life_is_counted_once() {
     let metrics = Metrics::new().unwrap();
-    begun(&metrics).answered_other(vec![("flights".to_owned(), Some(3))], 1).done();
+    begun(&metrics).answered_other(vec![TableRead::unread("flights")], 1).done();
     assert!(ended(&metrics, "outcome=\"done\",code=\"ok\",tier=\"engine\""), "{}", metrics.render());
     assert_eq!(metrics.render().matches("sluice_queries_total{").count(), 1);
 }

@@ -7,7 +7,7 @@ use sqlparser::ast::{
 };
 
 use super::{Binder, CheckError, Checked, Origin, Typed, boolean, refused, refused_with, value_expr};
-use crate::row_filter::function;
+use crate::row_filter::{ClaimValue, function};
 
 const PATTERN_BYTES_MAX: usize = 256;
 const LIST_ITEMS_MAX: usize = 2_000;
@@ -81,6 +81,7 @@ impl Binder<'_> {
         }
         comparable(&operand.data_type, &operand.data_type)?;
         let mut items = Vec::with_capacity(list.len());
+        let mut given = 0_usize;
         for item in list {
             if let Some(name) = claim_name(item)? {
                 if operand.origin != Origin::Column {
@@ -88,20 +89,24 @@ impl Binder<'_> {
                 }
                 self.claims_used = true;
                 match self.claims.list(&name, &operand.data_type) {
-                    Ok(values) => items.extend(values.into_iter().map(|value| self.param(value))),
+                    Ok(values) => {
+                        given += values.len();
+                        items.extend(as_set(values).into_iter().map(|value| self.param(value)));
+                    }
                     Err(error) => return self.claim_error(error),
                 }
             } else {
                 let Origin::Literal(literal) = self.walk(item, depth)?.origin else {
                     return refused("IN takes literals and claims");
                 };
+                given += 1;
                 items.push(self.literal_as(&literal, &operand.data_type)?);
             }
         }
         if items.is_empty() {
             return refused("IN needs at least one value");
         }
-        if items.len() > LIST_ITEMS_MAX {
+        if given > LIST_ITEMS_MAX {
             // Too long a claim is the caller's, and hides every row; too long a list of literals
             // is over the token limit before it comes here.
             return Err(CheckError::ClaimUnusable);
@@ -192,6 +197,14 @@ impl Binder<'_> {
             Err(error) => self.claim_error(error),
         }
     }
+}
+
+/// The values of a list in one order, each once: `IN` asks for no other, and callers whose tokens
+/// list the same values have one fingerprint.
+fn as_set(mut values: Vec<ClaimValue>) -> Vec<ClaimValue> {
+    values.sort_by_cached_key(ClaimValue::identity);
+    values.dedup_by_key(|value| value.identity());
+    values
 }
 
 /// The name in `claim('name')`; `None` for anything but a call of `claim`.

@@ -52,7 +52,7 @@ fn evaluate(context: &SessionContext, expr: &Expr, batch: &RecordBatch) -> Resul
 #[test]
 fn a_batch_fails_exactly_where_a_row_of_it_fails_alone() {
     let seed = rand::random();
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let context = SessionContext::new_with_state(SessionStateBuilder::new().with_default_features().build());
     for round in 0..600 {

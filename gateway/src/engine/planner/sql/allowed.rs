@@ -1,16 +1,14 @@
 //! Which SQL is let in: owns the walk that refuses everything but plain reads. What the planner
 //! does not know yet is refused here too, so that a later version of it opens nothing.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, ObjectName, Query, Select, SetExpr, TableFactor, Visit, Visitor,
+    BinaryOperator, Expr, Query, Select, SelectItem, SetExpr, TableFactor, Visit, Visitor,
+    WildcardAdditionalOptions,
 };
 
-use super::TableName;
 use crate::engine::error::{Complaint, EngineError};
-use crate::engine::expression::names::place;
 
 /// Refuses what is not a plain read.
 pub(super) fn check(query: &Query) -> Result<(), EngineError> {
@@ -20,25 +18,6 @@ pub(super) fn check(query: &Query) -> Result<(), EngineError> {
                 .with_hint(Some("send one plain read-only SELECT".to_owned())),
         )),
         ControlFlow::Continue(()) => Ok(()),
-    }
-}
-
-/// The tables named in `query`, each once, in name order.
-pub(super) fn tables(query: &Query) -> Result<Vec<TableName>, EngineError> {
-    let mut collector = Collector::default();
-    match query.visit(&mut collector) {
-        ControlFlow::Break(name) => Err(EngineError::UnknownTable(name)),
-        ControlFlow::Continue(()) => {
-            let locals = collector.locals;
-            Ok(collector
-                .named
-                .into_values()
-                .map(|mut table| {
-                    table.may_be_local = locals.iter().any(|l| l.eq_ignore_ascii_case(&table.name));
-                    table
-                })
-                .collect())
-        }
     }
 }
 
@@ -117,7 +96,8 @@ impl Visitor for Guard {
             (!select.sort_by.is_empty(), "SORT BY"),
             (select.value_table_mode.is_some(), "AS VALUE"),
         ];
-        first(&refused)
+        first(&refused)?;
+        select.projection.iter().try_for_each(wildcard)
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<&'static str> {
@@ -150,6 +130,29 @@ impl Visitor for Guard {
     }
 }
 
+/// Leaving columns out of `*` is as good as listing the others; what else dialects let a wildcard
+/// do has a plain form.
+fn wildcard(item: &SelectItem) -> ControlFlow<&'static str> {
+    let (SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options)) = item else {
+        return ControlFlow::Continue(());
+    };
+    let WildcardAdditionalOptions {
+        wildcard_token: _,
+        opt_ilike,
+        opt_exclude: _,
+        opt_except: _,
+        opt_replace,
+        opt_rename,
+        opt_alias,
+    } = options;
+    first(&[
+        (opt_ilike.is_some(), "ILIKE after *"),
+        (opt_replace.is_some(), "REPLACE after *"),
+        (opt_rename.is_some(), "RENAME after *"),
+        (opt_alias.is_some(), "AS after *"),
+    ])
+}
+
 fn is_write(body: &SetExpr) -> bool {
     matches!(
         body,
@@ -161,34 +164,5 @@ fn first(refused: &[(bool, &'static str)]) -> ControlFlow<&'static str> {
     match refused.iter().find(|(found, _)| *found) {
         Some((_, what)) => ControlFlow::Break(*what),
         None => ControlFlow::Continue(()),
-    }
-}
-
-#[derive(Default)]
-struct Collector {
-    named: BTreeMap<String, TableName>,
-    locals: Vec<String>,
-}
-
-impl Visitor for Collector {
-    type Break = String;
-
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<String> {
-        if let Some(with) = &query.with {
-            self.locals.extend(with.cte_tables.iter().map(|cte| cte.alias.name.value.clone()));
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<String> {
-        // A qualified name could only mean a schema that does not exist here.
-        let [part] = relation.0.as_slice() else { return ControlFlow::Break(relation.to_string()) };
-        let Some(ident) = part.as_ident() else { return ControlFlow::Break(relation.to_string()) };
-        self.named.entry(ident.value.clone()).or_insert_with(|| TableName {
-            name: ident.value.clone(),
-            may_be_local: false,
-            position: place(ident),
-        });
-        ControlFlow::Continue(())
     }
 }

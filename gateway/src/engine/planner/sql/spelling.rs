@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Select, SelectItem, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
+    ExcludeSelectItem, Expr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem, TableFactor,
+    Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use crate::engine::error::{Complaint, EngineError, TextPosition};
@@ -73,6 +74,29 @@ impl<'a> Spelling<'a> {
     }
 }
 
+/// The columns that a wildcard leaves out.
+fn left_out(item: &mut SelectItem) -> Vec<&mut Ident> {
+    let (SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options)) = item else {
+        return Vec::new();
+    };
+    let mut idents: Vec<&mut Ident> = Vec::new();
+    if let Some(except) = &mut options.opt_except {
+        idents.push(&mut except.first_element);
+        idents.extend(&mut except.additional_elements);
+    }
+    let names = match &mut options.opt_exclude {
+        Some(ExcludeSelectItem::Single(name)) => std::slice::from_mut(name),
+        Some(ExcludeSelectItem::Multiple(names)) => names.as_mut_slice(),
+        None => &mut [],
+    };
+    for part in names.iter_mut().flat_map(|name| &mut name.0) {
+        if let ObjectNamePart::Identifier(ident) = part {
+            idents.push(ident);
+        }
+    }
+    idents
+}
+
 struct Corrector<'a, 'f>(&'a Spelling<'f>);
 
 impl VisitorMut for Corrector<'_, '_> {
@@ -80,9 +104,16 @@ impl VisitorMut for Corrector<'_, '_> {
 
     fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<EngineError> {
         for part in &mut relation.0 {
-            if let datafusion::sql::sqlparser::ast::ObjectNamePart::Identifier(ident) = part {
+            if let ObjectNamePart::Identifier(ident) = part {
                 self.0.correct_ident(ident);
             }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<EngineError> {
+        for ident in select.projection.iter_mut().flat_map(left_out) {
+            self.0.correct_ident(ident);
         }
         ControlFlow::Continue(())
     }

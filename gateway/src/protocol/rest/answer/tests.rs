@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arrow::datatypes::Schema;
 use serde_json::{Value, json};
+use sluice_policies::fingerprint::Fingerprint;
 
 use super::*;
 
@@ -15,6 +16,7 @@ fn table(name: &str, stale: bool) -> TableMeta {
         committed_at: DateTime::from_timestamp_millis(1_359_608_400_120).unwrap(),
         age: Duration::from_millis(12),
         stale,
+        policy: Fingerprint::from_bytes([7; 32]),
     }
 }
 

@@ -1,0 +1,68 @@
+//! The audit trail: who read what, at which version, under which policy, with which outcome.
+
+use serde_json::{Value, json};
+use sluice_tests::gateway::{Setup, run};
+use sluice_tests::process::Server;
+use sluice_tests::waiting::until;
+
+use crate::accounts;
+
+const POLICIES: &str = "version: 1
+roles:
+  clerk: { tables: { accounts: { columns: '*', rows: \"tenant = 'a'\" } } }
+  twin: { tables: { accounts: { columns: '*', rows: \"tenant = 'a'\" } } }
+  other: { tables: { accounts: { columns: '*', rows: \"tenant = 'b'\" } } }
+";
+
+/// The audit events among the log's lines.
+fn events(log: &str) -> Vec<Value> {
+    let quoted = log.lines().filter_map(|line| line.split_once("sluice::audit")?.1.split_once("event="));
+    quoted
+        .map(|(_, quoted)| {
+            let text = serde_json::Deserializer::from_str(quoted).into_iter::<String>().next();
+            serde_json::from_str(&text.unwrap().unwrap()).unwrap()
+        })
+        .collect()
+}
+
+#[test]
+fn an_event_names_the_version_and_the_policy_of_each_table() {
+    run(async {
+        let setup = Setup::new("audit", POLICIES).table(accounts::definition());
+        let _table = accounts::write(&setup.place("accounts"));
+        let server = Server::start(setup).await;
+        let event = |id: &'static str| {
+            let server = &server;
+            until("the event is written", move || async move {
+                events(&server.log()).into_iter().find(|event| event["request_id"] == id)
+            })
+        };
+        let ask = |role: &str, id: &str| server.role(role).header("x-request-id", id);
+
+        let _ = ask("clerk", "page").get("/v1/tables/accounts/rows?limit=5").await.expect_status(200);
+        let _ = ask("clerk", "sql").sql("select count(*) as n from accounts").await.expect_status(200);
+        let _ = ask("clerk", "row").get("/v1/tables/accounts/rows/1").await.expect_status(200);
+        let _ = ask("clerk", "table").get("/v1/tables/accounts").await.expect_status(200);
+        let _ = ask("twin", "twin").get("/v1/tables/accounts/rows?limit=5").await.expect_status(200);
+        let _ = ask("other", "other").get("/v1/tables/accounts/rows?limit=5").await.expect_status(200);
+        let _ = ask("clerk", "refused").get("/v1/tables/nothing/rows").await.expect_status(404);
+
+        let page = event("page").await;
+        let policy = page["policy"].as_str().expect("a policy").to_owned();
+        assert_eq!(policy.len(), 16, "{page}");
+        for (id, rows) in [("page", 5), ("sql", 1), ("row", 1), ("table", 1)] {
+            let event = event(id).await;
+            let expected = json!({
+                "request_id": id, "issuer": "tests", "subject": "tester", "role": "clerk", "table": "accounts",
+                "version": 3, "policy": policy, "outcome": "done", "rows": rows,
+            });
+            assert_eq!(event, expected);
+        }
+        assert_eq!(event("twin").await["policy"], policy, "equal rights, one fingerprint");
+        let other = event("other").await["policy"].clone();
+        assert!(other.is_string() && other != policy, "{other}");
+        let refused = event("refused").await;
+        assert_eq!((&refused["policy"], &refused["version"]), (&Value::Null, &Value::Null));
+        assert_eq!(refused["outcome"], "not_found");
+    });
+}

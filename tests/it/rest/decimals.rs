@@ -1,0 +1,178 @@
+//! Decimals of many digits in conditions and parameters: nothing of what the caller writes is
+//! rounded on its way to the column.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
+use serde_json::{Value, json};
+use sluice_tests::client::{Answer, Caller};
+use sluice_tests::delta::HandTable;
+use sluice_tests::gateway::{Gateway, Setup, run};
+
+const POLICIES: &str = "version: 1\nroles: { reader: { tables: { amounts: { columns: '*' } } } }\n";
+
+/// Two columns of fine and of large amounts, a last digit apart.
+async fn amounts(name: &str) -> Gateway {
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("id", DataType::Int64, false),
+        Field::new("fine", DataType::Decimal128(38, 19), true),
+        Field::new("large", DataType::Decimal128(22, 2), true),
+    ]));
+    let decimals = |values: [i128; 4], precision, scale| -> ArrayRef {
+        Arc::new(Decimal128Array::from(values.to_vec()).with_precision_and_scale(precision, scale).unwrap())
+    };
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from(vec![1, 2, 3, 4])),
+        decimals(
+            [1_234_567_890_123_456_788, 1_234_567_890_123_456_789, 1_234_567_890_123_456_790, 0],
+            38,
+            19,
+        ),
+        decimals(
+            [
+                1_234_567_890_123_456_789_011,
+                1_234_567_890_123_456_789_012,
+                1_234_567_890_123_456_789_013,
+                100,
+            ],
+            22,
+            2,
+        ),
+    ];
+    let rows = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+    let setup = Setup::new(name, POLICIES)
+        .table(json!({ "name": "amounts", "location": "amounts", "primary_key": ["id"] }));
+    HandTable::create(&setup.place("amounts"), &schema).append(&[rows]);
+    setup.start().await
+}
+
+/// The body as it stands: a JSON library would round the numbers in it.
+async fn post(caller: &Caller, path: &str, body: String) -> Answer {
+    caller.send(reqwest::Method::POST, path, Some(("application/json", body.into_bytes()))).await
+}
+
+fn ids(answer: &Answer) -> Vec<u64> {
+    let mut ids: Vec<u64> = answer.data().iter().map(|row| row["id"].as_u64().unwrap()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// Column, operator as a name and in SQL, value, and the rows that it holds for.
+const COMPARISONS: [(&str, &str, &str, &str, &[u64]); 18] = [
+    ("fine", "eq", "=", "0.1234567890123456789", &[2]),
+    ("fine", "ne", "<>", "0.1234567890123456789", &[1, 3, 4]),
+    ("fine", "lt", "<", "0.1234567890123456789", &[1, 4]),
+    ("fine", "le", "<=", "0.1234567890123456789", &[1, 2, 4]),
+    ("fine", "gt", ">", "0.1234567890123456789", &[3]),
+    ("fine", "ge", ">=", "0.1234567890123456789", &[2, 3]),
+    ("fine", "eq", "=", "1234567890123456789e-19", &[2]),
+    ("fine", "eq", "=", "0.12345678901234567890", &[2]),
+    ("fine", "eq", "=", "0.12345678901234567891", &[]),
+    ("fine", "gt", ">", "0.12345678901234567891", &[3]),
+    ("fine", "lt", "<", "0.12345678901234567891", &[1, 2, 4]),
+    ("large", "eq", "=", "12345678901234567890.12", &[2]),
+    ("large", "gt", ">", "12345678901234567890.12", &[3]),
+    ("large", "lt", "<", "12345678901234567890.125", &[1, 2, 4]),
+    ("large", "eq", "=", "12345678901234567890.125", &[]),
+    ("large", "eq", "=", "1", &[4]),
+    ("large", "lt", "<", "1e30", &[1, 2, 3, 4]),
+    ("large", "gt", ">", "-1e30", &[1, 2, 3, 4]),
+];
+
+#[test]
+fn structured_filters_keep_every_digit() {
+    run(async {
+        let gateway = amounts("decimals-filter").await;
+        let reader = gateway.role("reader");
+        for (column, op, _, value, expected) in COMPARISONS {
+            for written in [value.to_owned(), format!("\"{value}\"")] {
+                let filter = format!(r#"{{"column":"{column}","op":"{op}","value":{written}}}"#);
+                let body = format!(r#"{{"filter":{filter}}}"#);
+                let answer = post(&reader, "/v1/tables/amounts/query", body).await.expect_status(200);
+                assert_eq!(ids(&answer), expected, "{filter}");
+                let grouped = format!(r#"{{"filter":{filter},"measures":[{{"fn":"count","as":"n"}}]}}"#);
+                let answer = post(&reader, "/v1/tables/amounts/aggregate", grouped).await.expect_status(200);
+                assert_eq!(answer.data(), [json!({ "n": expected.len() })], "{filter}");
+            }
+        }
+        for (op, value, expected) in [
+            (
+                "in",
+                "[0.1234567890123456788, 0.1234567890123456789, 0.12345678901234567891, null]",
+                &[1, 2][..],
+            ),
+            ("not_in", "[0.1234567890123456788, 0.12345678901234567891, 1e30]", &[2, 3, 4]),
+            ("between", "[0.1234567890123456789, 0.12345678901234567905]", &[2, 3]),
+        ] {
+            let body = format!(r#"{{"filter":{{"column":"fine","op":"{op}","value":{value}}}}}"#);
+            let answer = post(&reader, "/v1/tables/amounts/query", body).await.expect_status(200);
+            assert_eq!(ids(&answer), expected, "{op} {value}");
+        }
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn parameters_keep_every_digit_beside_a_decimal() {
+    run(async {
+        let gateway = amounts("decimals-params").await;
+        let reader = gateway.role("reader");
+        for (column, _, op, value, expected) in COMPARISONS {
+            for sql in [
+                format!("select id from amounts where {column} {op} $1"),
+                format!("select id from (select * from amounts) a where {column} {op} $1"),
+            ] {
+                let body = format!(r#"{{"sql":"{sql}","params":[{value}]}}"#);
+                let answer = post(&reader, "/v1/sql", body).await.expect_status(200);
+                assert_eq!(ids(&answer), expected, "{sql} {value}");
+            }
+        }
+        let body = r#"{"sql":"select id from amounts where fine between $1 and $2 or large in ($3, $4)",
+            "params":[0.1234567890123456789,0.1234567890123456789,12345678901234567890.11,5]}"#;
+        let answer = post(&reader, "/v1/sql", body.to_owned()).await.expect_status(200);
+        assert_eq!(ids(&answer), [1, 2]);
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn what_no_decimal_can_hold_is_refused() {
+    run(async {
+        let gateway = amounts("decimals-refused").await;
+        let reader = gateway.role("reader");
+        let many = "9".repeat(77);
+        for value in [many.as_str(), "1e-300", "\"much\"", "\"\"", "\"0x1\"", "1e999", "[1]", "{}"] {
+            let body = format!(r#"{{"filter":{{"column":"fine","op":"eq","value":{value}}}}}"#);
+            let answer = post(&reader, "/v1/tables/amounts/query", body).await;
+            assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_expression"), "{value}");
+        }
+        for value in ["1e999", "[1]", "{}"] {
+            let body = format!(r#"{{"sql":"select id from amounts where fine = $1","params":[{value}]}}"#);
+            let answer = post(&reader, "/v1/sql", body).await;
+            assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_request"), "{value}");
+        }
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn a_walk_goes_on_with_the_digits_that_it_began_with() {
+    run(async {
+        let gateway = amounts("decimals-walk").await;
+        let reader = gateway.role("reader");
+        let body = |value: &str, cursor: &Value| {
+            format!(
+                r#"{{"filter":{{"column":"fine","op":"le","value":{value}}},"order":"id","limit":1,"cursor":{cursor}}}"#
+            )
+        };
+        let path = "/v1/tables/amounts/query";
+        let first = post(&reader, path, body("0.1234567890123456789", &Value::Null)).await.expect_status(200);
+        let cursor = first.json()["page"]["next_cursor"].clone();
+        let second = post(&reader, path, body("0.1234567890123456789", &cursor)).await.expect_status(200);
+        assert_eq!((ids(&first), ids(&second)), (vec![1], vec![2]));
+        let other = post(&reader, path, body("0.1234567890123456788", &cursor)).await;
+        assert_eq!(other.code(), "cursor_mismatch", "a digit apart is another question");
+        gateway.shutdown().await;
+    });
+}
