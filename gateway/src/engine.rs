@@ -16,3 +16,4 @@ mod scan;
 pub mod secured;
 pub mod session;
 pub mod statement;
+mod threads;

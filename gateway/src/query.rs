@@ -93,7 +93,11 @@ impl QueryService {
         let permit = self.shared.admission.admit(class, &request.principal).await?;
         let deadline = permit.deadline();
         let shared = Arc::clone(&self.shared);
-        let work = self.shared.engine.threads().spawn(async move {
+        let threads = match class {
+            QueryClass::Light => self.shared.engine.threads(),
+            QueryClass::Heavy => self.shared.engine.heavy_threads(),
+        };
+        let work = threads.spawn(async move {
             let answer = run::run(&shared, request).await;
             drop(permit);
             answer

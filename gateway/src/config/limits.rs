@@ -61,8 +61,8 @@ pub struct LimitsConfig {
     pub expression_depth_max: usize,
     /// Nesting of a JSON body, in levels.
     pub json_depth_max: usize,
-    /// Threads that plan and run queries, in count; 0 takes four a core and at least eight, so that
-    /// the system shares the cores fairly between heavy and light queries.
+    /// Threads that plan and run light queries, and as many for heavy ones, in count; 0 takes four a
+    /// core and at least eight.
     pub engine_threads: usize,
 }
 

@@ -1,5 +1,5 @@
 //! One DataFusion runtime for the process and one bare session a query: owns the memory pool,
-//! the spill area, the metadata cache, the engine's threads and the session settings. A session
+//! the spill area, the metadata cache and the session settings. A session
 //! has the allow-listed functions and nothing else: no tables, no file formats, no variables.
 
 use std::path::PathBuf;
@@ -16,10 +16,7 @@ use sluice_catalog::snapshot::Snapshot;
 
 use super::error::EngineError;
 use super::functions;
-
-/// Stack of an engine thread. Planning and evaluation recurse over expressions; this holds the
-/// largest that the expression limits admit, in a debug build too.
-const STACK_BYTES: usize = 64 * 1024 * 1024;
+use super::threads::Threads;
 
 /// Rows of a batch where nothing asks for fewer.
 const BATCH_ROWS: usize = 8192;
@@ -37,7 +34,7 @@ pub struct EngineConfig {
     pub spill_dir: Option<PathBuf>,
     /// Partitions that one heavy query is split into.
     pub partitions: usize,
-    /// Threads that plan and run queries.
+    /// Threads that plan and run light queries, and as many for heavy ones.
     pub threads: usize,
     /// Key of the order in which rows come out of tables whose physical order is secret.
     pub order_key: [u8; 16],
@@ -56,7 +53,7 @@ pub struct EngineConfig {
 pub struct Engine {
     pub(super) config: EngineConfig,
     runtime_env: Arc<RuntimeEnv>,
-    threads: Option<tokio::runtime::Runtime>,
+    threads: Threads,
     function_names: Vec<String>,
 }
 
@@ -81,26 +78,19 @@ impl Engine {
             .with_disk_manager_builder(disk)
             .build_arc()
             .map_err(|e| EngineError::Internal(Box::new(e)))?;
-        let threads = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(config.threads)
-            .thread_name("sluice-engine")
-            .thread_stack_size(STACK_BYTES)
-            .enable_all()
-            .build()
-            .map_err(|e| EngineError::Internal(Box::new(e)))?;
-        Ok(Self { config, runtime_env, threads: Some(threads), function_names: functions::names() })
+        let threads = Threads::start(config.threads).map_err(|e| EngineError::Internal(Box::new(e)))?;
+        Ok(Self { config, runtime_env, threads, function_names: functions::names() })
     }
 
     /// The engine's own threads: planning, scanning and encoding run there, never on the
     /// threads that serve connections.
-    ///
-    /// # Panics
-    /// Never: the runtime is only taken out in `Drop`.
     pub fn threads(&self) -> tokio::runtime::Handle {
-        match &self.threads {
-            Some(runtime) => runtime.handle().clone(),
-            None => tokio::runtime::Handle::current(),
-        }
+        self.threads.light()
+    }
+
+    /// Those for queries that give way to all others.
+    pub fn heavy_threads(&self) -> tokio::runtime::Handle {
+        self.threads.heavy()
     }
 
     pub(super) fn function_names(&self) -> &[String] {
@@ -155,14 +145,5 @@ impl Engine {
             .with_aggregate_functions(functions::aggregate())
             .with_window_functions(functions::window())
             .build()
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        // A runtime may not block on its own shutdown inside another one.
-        if let Some(runtime) = self.threads.take() {
-            runtime.shutdown_background();
-        }
     }
 }
