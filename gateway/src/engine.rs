@@ -7,6 +7,7 @@ mod barrier;
 pub mod error;
 mod expression;
 mod functions;
+mod in_order;
 mod keyset;
 pub mod page;
 pub mod planner;

@@ -4,6 +4,7 @@
 
 mod generated;
 mod oracle;
+mod partitions;
 mod probes;
 mod traces;
 mod twins;

@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod audit;
+mod conditions;
 mod decimals;
 mod discovery;
 mod functions;

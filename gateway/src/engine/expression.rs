@@ -4,6 +4,7 @@
 pub(super) mod infallible;
 mod literals;
 mod measure;
+mod membership;
 pub(super) mod names;
 pub(super) mod row_wise;
 mod tree;

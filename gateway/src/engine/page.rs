@@ -202,8 +202,9 @@ impl<'a> Bound<'a> {
         let schema = DFSchema::try_from(Arc::clone(&table.schema)).map_err(EngineError::planning)?;
         let filter = query.filter.clone();
         let conjuncts: Vec<Expr> = filter.map(split_conjunction_owned).unwrap_or_default();
-        let crossing = table.crossing(&state, &conjuncts)?;
-        let rest = conjunction(conjuncts.into_iter().filter(|part| !table.crosses(part)));
+        let (crossing, rest): (Vec<_>, Vec<_>) = conjuncts.into_iter().partition(|part| table.crosses(part));
+        let crossing = table.crossing(&state, &crossing)?;
+        let rest = conjunction(rest);
         let condition = match rest {
             Some(expr) => {
                 let expr = row_wise::condition(expr, &schema).map_err(EngineError::planning)?;

@@ -18,6 +18,7 @@ use futures::StreamExt;
 
 use super::error::EngineError;
 use super::expression::row_wise;
+use super::in_order;
 use super::preempt;
 use super::session::Engine;
 
@@ -43,6 +44,9 @@ async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Resul
         let state = SessionStateBuilder::new_from_existing(state.clone()).with_config(small).build();
         physical = physical_plan(&state, &optimized).await?;
         task = state.task_ctx();
+    }
+    if state.config().target_partitions() == 1 {
+        physical = in_order::merged(physical).map_err(EngineError::planning)?;
     }
     let physical =
         preempt::everywhere(physical, engine.config.resident_bytes_max).map_err(EngineError::planning)?;

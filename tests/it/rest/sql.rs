@@ -222,6 +222,25 @@ fn a_result_over_the_limit_is_an_error_and_never_cut() {
 }
 
 #[test]
+fn a_union_that_stops_early_reads_its_branches_in_order() {
+    run(async {
+        let gateway = Gateway::demo().await;
+        let admin = gateway.role("admin");
+        let first = "select carrier from airlines union all select cast(1 / length(name) - 1 as varchar) from airports";
+        for _ in 0..10 {
+            // The second branch fails on every row that is looked at, and none has to be.
+            let sql = format!("{first} where 1 / (length(name) - length(name)) = 1 limit 3");
+            assert_eq!(admin.sql(&sql).await.expect_status(200).data().len(), 3);
+            let numbered = "select f, row_number() over () as n from (select 'a' as f from airlines \
+                            union all select 'b' as f from airports) u limit 20";
+            let rows = admin.sql(numbered).await.expect_status(200).data();
+            let letters: Vec<&str> = rows.iter().map(|row| row["f"].as_str().unwrap()).collect();
+            assert_eq!(letters.concat(), "aaaaaaaaaaaaaaaabbbb");
+        }
+    });
+}
+
+#[test]
 fn evaluation_errors_are_the_callers_own() {
     run(async {
         let gateway = Gateway::demo().await;

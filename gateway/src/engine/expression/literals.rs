@@ -8,6 +8,7 @@ use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
 
+use super::membership;
 use crate::engine::statement::Literal;
 
 /// A plain value that meets `wanted`. A number, or a text, beside a decimal is a decimal with all
@@ -49,7 +50,7 @@ pub(in crate::engine) fn typed(expr: Expr, schema: &DFSchema) -> Result<Expr> {
             Expr::InList(mut list) => {
                 let items = std::mem::take(&mut list.list);
                 list.list = items.into_iter().map(|item| beside(&list.expr, item, schema)).collect();
-                Transformed::yes(Expr::InList(list))
+                Transformed::yes(membership::written_out(list))
             }
             other => Transformed::no(other),
         })
@@ -72,11 +73,9 @@ pub(in crate::engine) fn typed_plan(plan: LogicalPlan) -> Result<LogicalPlan> {
         if let LogicalPlan::TableScan(scan) = &node {
             schema.merge(&scan.projected_schema);
         }
-        if matches!(node, LogicalPlan::Window(_)) {
-            return Ok(Transformed::no(node));
-        }
         // Outputs are named by their expressions, and a name that others refer to must stay.
-        let named = matches!(node, LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_));
+        let named =
+            matches!(node, LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_) | LogicalPlan::Window(_));
         node.map_expressions(|expr| {
             let name = expr.schema_name().to_string();
             let typed = typed(expr, &schema)?;

@@ -1,4 +1,4 @@
-//! `AND`, `OR`, `IN` and `BETWEEN` row by row: owns the form in which a later operand runs on
+//! `AND`, `OR` and `BETWEEN` row by row: owns the form in which a later operand runs on
 //! exactly those rows that the earlier ones leave open. DataFusion decides that for a batch at a
 //! time, so that how rows lie in batches, which rows that a policy hides have a part in, would
 //! decide whether an operand fails. Does not decide what can fail.
@@ -71,12 +71,6 @@ impl RowWise<'_> {
                 let above = between.expr.as_ref().clone().gt_eq(*between.low);
                 let below = between.expr.lt_eq(*between.high);
                 self.rewrite(negated(above.and(below), between.negated), nulls)
-            }
-            Expr::InList(list) if list.list.iter().skip(1).any(|item| !self.is_infallible(item)) => {
-                let needle = *list.expr;
-                let equal = list.list.into_iter().map(|item| needle.clone().eq(item));
-                let any = disjunction(equal).unwrap_or_else(|| lit(false));
-                self.rewrite(negated(any, list.negated), nulls)
             }
             other => other.map_children(|e| self.rewrite(e, Nulls::Matter).map(Transformed::yes)).data(),
         }

@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::DFSchema;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, Operator};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::BinaryExpr;
 use datafusion::physical_expr::utils::collect_columns;
@@ -16,7 +16,7 @@ use datafusion::physical_expr::utils::collect_columns;
 use super::compile::raw_schema;
 use super::{Masking, SecuredTable, VisibleRows};
 use crate::engine::error::EngineError;
-use crate::engine::expression::infallible::{is_safe_comparison, proves};
+use crate::engine::expression::infallible::{is_infallible, is_safe_comparison, proves};
 
 /// The part of a caller's condition that crosses the barrier.
 #[derive(Debug)]
@@ -39,14 +39,23 @@ impl SecuredTable {
         self.column(name).is_some_and(|c| matches!(c.mask, Masking::Clear) && proves(&c.data_type))
     }
 
-    /// The conditions among `filters` that cannot fail. They cross the barrier: rows are chosen by
-    /// them, on visible values, before anything that can fail runs. Those on columns that the
-    /// caller sees as they are, and the policy's own, are what data is skipped by.
+    /// All of `conditions`, which cannot fail: those for which [`Self::crosses`] holds, or what the
+    /// optimizer has made of them. Rows are chosen by them, on visible values, before anything that
+    /// can fail runs. Those on columns that the caller sees as they are, and the policy's own, are
+    /// what data is skipped by.
+    ///
+    /// # Errors
+    /// One of them can fail. None is ever left out.
     pub(in crate::engine) fn crossing(
         &self,
         state: &SessionState,
-        filters: &[Expr],
+        conditions: &[Expr],
     ) -> Result<Crossing, EngineError> {
+        let visible = DFSchema::try_from(Arc::clone(&self.schema)).map_err(EngineError::planning)?;
+        let type_of = |expr: &Expr| expr.get_type(&visible).ok();
+        if !conditions.iter().all(|condition| is_infallible(condition, &type_of)) {
+            return Err(EngineError::Internal("a condition that can fail would cross the barrier".into()));
+        }
         let physical = |expr: Option<Expr>, schema: SchemaRef| match expr {
             Some(expr) => {
                 let schema = DFSchema::try_from(schema).map_err(EngineError::planning)?;
@@ -54,12 +63,11 @@ impl SecuredTable {
             }
             None => Ok(None),
         };
-        let safe = conjunction(filters.iter().filter(|filter| self.crosses(filter)).cloned());
-        let condition = physical(safe, Arc::clone(&self.schema))?;
+        let condition = physical(conjunction(conditions.iter().cloned()), Arc::clone(&self.schema))?;
         let columns = condition.iter().flat_map(collect_columns);
         let used: BTreeSet<usize> = columns.map(|column| column.index()).collect();
         let can_skip = |name: &str| self.can_skip(name);
-        let skips = filters.iter().filter(|filter| is_safe_comparison(filter, &can_skip)).cloned();
+        let skips = conditions.iter().filter(|filter| is_safe_comparison(filter, &can_skip)).cloned();
         let callers = physical(conjunction(skips), raw_schema(&self.snapshot))?;
         let pruning = match (&self.rows, callers) {
             (VisibleRows::Where { skipping: Some(policy), .. }, Some(callers)) => {

@@ -37,6 +37,17 @@ impl SecuredProvider {
     }
 }
 
+impl SecuredProvider {
+    /// One for a filtered role: which files are read depends on statistics of hidden rows, and where
+    /// they are cut into partitions would show in the order of rows and in which of them fails first.
+    fn partitions(&self, state: &SessionState) -> usize {
+        match self.table.rows {
+            VisibleRows::All => state.config().target_partitions(),
+            VisibleRows::Where { .. } | VisibleRows::Nothing => 1,
+        }
+    }
+}
+
 #[async_trait]
 impl TableProvider for SecuredProvider {
     fn schema(&self) -> SchemaRef {
@@ -76,7 +87,7 @@ impl TableProvider for SecuredProvider {
             let crossing = self.table.crossing(state, filters)?;
             let all = (0..self.table.snapshot.files().len()).collect();
             let files = self.table.candidates(&crossing, all)?;
-            let groups = spread(&files, state.config().target_partitions());
+            let groups = spread(&files, self.partitions(state));
             let positions = if self.table.order_is_secret {
                 Positions::Hashed(self.engine.config.order_key)
             } else {

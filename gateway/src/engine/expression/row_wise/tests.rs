@@ -13,6 +13,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
+use crate::engine::expression::literals::typed;
 
 /// Conditions that fail on some rows, in every place where one operand can spare another.
 const CONDITIONS: &[&str] = &[
@@ -60,6 +61,7 @@ fn a_batch_fails_exactly_where_a_row_of_it_fails_alone() {
         let schema = DFSchema::try_from(batch.schema()).unwrap();
         let text = CONDITIONS[round % CONDITIONS.len()];
         let written = context.state().create_logical_expr(text, &schema).unwrap();
+        let written = typed(written, &schema).unwrap();
         for nulls in [Nulls::Matter, Nulls::AreFalse] {
             let expr = RowWise { schema: &schema }.rewrite(written.clone(), nulls).unwrap();
             let alone: Vec<Result<BooleanArray>> =
