@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::CONTENT_LENGTH;
-use axum::http::{HeaderMap, Request, Uri};
+use axum::http::header::{CONTENT_LENGTH, HOST};
+use axum::http::{HeaderMap, Request, Uri, Version};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
@@ -26,10 +26,11 @@ pub fn check_target(uri: &Uri, limits: &LimitsConfig) -> Result<(), QueryError> 
         .with_hint("send the query as a JSON body by POST"))
 }
 
-/// Refuses a head with too many header fields, or of too many bytes as HTTP/1.1 writes it.
+/// Refuses a head with too many header fields, or of too many bytes as HTTP/1.1 writes it, or one of
+/// HTTP/1.1 that does not name one host (RFC 9112, section 3.2): those in front may each take another.
 ///
 /// # Errors
-/// `request_too_large`.
+/// `request_too_large`, `invalid_request`.
 pub fn check_head<B>(request: &Request<B>, limits: &LimitsConfig) -> Result<(), QueryError> {
     let refusal = |message: String| Err(QueryError::new(ErrorCode::RequestTooLarge, message));
     let fields = request.headers().len();
@@ -41,6 +42,9 @@ pub fn check_head<B>(request: &Request<B>, limits: &LimitsConfig) -> Result<(), 
     if bytes > limits.header_bytes_max {
         let most = limits.header_bytes_max;
         return refusal(format!("the head of the request has {bytes} bytes; at most {most} are taken"));
+    }
+    if request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1 {
+        return Err(QueryError::new(ErrorCode::InvalidRequest, "the request does not name one host"));
     }
     Ok(())
 }

@@ -176,3 +176,27 @@ fn a_walk_goes_on_with_the_digits_that_it_began_with() {
         gateway.shutdown().await;
     });
 }
+
+#[test]
+fn a_text_beside_a_decimal_is_not_rounded_to_its_scale() {
+    run(async {
+        let gateway = amounts("decimal-texts").await;
+        let caller = gateway.role("reader");
+        for (condition, expected) in [
+            ("large = '1.00'", vec![4]),
+            ("large = '1.004'", vec![]),
+            ("large < '1.004' AND large > '0.996'", vec![4]),
+            ("fine IN ('0.1234567890123456789', '0')", vec![2, 4]),
+        ] {
+            let page =
+                caller.ask("/v1/tables/amounts/rows", &[("filter", condition)]).await.expect_status(200);
+            assert_eq!(ids(&page), expected, "{condition}");
+            let sql = format!("select id from amounts where {condition}");
+            assert_eq!(ids(&caller.sql(&sql).await.expect_status(200)), expected, "{sql}");
+        }
+        // Hundreds of zeros after the point are in no decimal, and zero is another number.
+        let tiny = r#"{"sql":"select id from amounts where large = $1","params":[1e-400]}"#;
+        let refused = post(&caller, "/v1/sql", tiny.to_owned()).await;
+        assert_eq!((refused.status, refused.code().as_str()), (400, "invalid_request"), "{}", refused.text());
+    });
+}

@@ -225,6 +225,8 @@ fn requests_that_are_no_http_do_not_disturb_the_gateway() {
             &b"GARBAGE\r\n\r\n"[..],
             b"GET /v1/tables HTTP/9.9\r\n\r\n",
             b"GET /v1/tables HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n",
+            b"GET /healthz HTTP/1.1\r\nconnection: close\r\n\r\n",
+            b"GET /healthz HTTP/1.1\r\nhost: x\r\nhost: y\r\nconnection: close\r\n\r\n",
             b"GET /v1/tables/%00/rows HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
             b"GET /v1/../../etc/passwd HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
             b"POST /v1/sql HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello",

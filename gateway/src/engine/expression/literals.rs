@@ -97,6 +97,10 @@ fn beside(other: &Expr, literal: Expr, schema: &DFSchema) -> Expr {
         (DataType::Decimal128(..) | DataType::Decimal256(..), ScalarValue::Float64(Some(number))) => {
             decimal(&number.to_string(), &wanted)
         }
+        // A cast would round the text to the column's scale.
+        (DataType::Decimal128(..) | DataType::Decimal256(..), ScalarValue::Utf8(Some(text))) => {
+            decimal(text, &wanted)
+        }
         (DataType::Timestamp(_, _) | DataType::Date32, ScalarValue::Utf8(Some(_))) => {
             value.cast_to(&wanted).ok().filter(|typed| !typed.is_null())
         }

@@ -33,7 +33,7 @@ pub(super) fn bind(plan: LogicalPlan, params: &[Literal]) -> Result<LogicalPlan,
     let mut values = Vec::with_capacity(params.len());
     for (at, literal) in params.iter().enumerate() {
         let meets = named.get(&(at + 1)).map_or(&DataType::Null, |one| &one.meets);
-        values.push(ScalarAndMetadata::from(value(literal, meets)));
+        values.push(ScalarAndMetadata::from(value(at + 1, literal, meets)?));
     }
     plan.with_param_values(ParamValues::List(values)).map_err(EngineError::planning)
 }
@@ -73,9 +73,14 @@ fn named(plan: &LogicalPlan) -> Result<BTreeMap<usize, Named>, EngineError> {
 }
 
 /// The value as the type that it meets has it; a text that is no number there stays a text.
-fn value(literal: &Literal, meets: &DataType) -> ScalarValue {
-    let plain = || scalar(literal, &DataType::Null);
-    scalar(literal, meets).or_else(plain).unwrap_or(ScalarValue::Null)
+fn value(number: usize, literal: &Literal, meets: &DataType) -> Result<ScalarValue, EngineError> {
+    let stays_text = || match literal {
+        Literal::Text(text) => Some(ScalarValue::Utf8(Some(text.clone()))),
+        _ => None,
+    };
+    scalar(literal, meets).or_else(stays_text).ok_or_else(|| {
+        invalid(format!("the value of parameter \"${number}\" has more digits than can be compared"))
+    })
 }
 
 fn invalid(message: String) -> EngineError {
