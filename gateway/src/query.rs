@@ -23,7 +23,7 @@ use self::admission::{Admission, QueryClass};
 use self::cursor::CursorSealer;
 use self::error::{ErrorCode, QueryError};
 use self::request::{Request, VersionSelector};
-use self::response::{Response, TableDescription, TableSummary};
+use self::response::{Delivery, TableDescription, TableSummary};
 use crate::config::cursors::CursorConfig;
 use crate::config::limits::LimitsConfig;
 use crate::engine::session::Engine;
@@ -84,14 +84,16 @@ impl QueryService {
         self.shared.engine.threads()
     }
 
-    /// Answers a request. Dropping the future cancels the query.
+    /// Answers a request. Dropping the future cancels the query. The answer counts as memory of its
+    /// caller until the delivery's `held` is dropped.
     ///
     /// # Errors
     /// As documented for each [`ErrorCode`].
-    pub async fn execute(&self, request: Request) -> Result<Response, QueryError> {
+    pub async fn execute(&self, request: Request) -> Result<Delivery, QueryError> {
         let class = QueryClass::of(&request.statement);
         let permit = self.shared.admission.admit(class, &request.principal).await?;
         let deadline = permit.deadline();
+        let held = self.shared.admission.hold(&request.principal);
         let shared = Arc::clone(&self.shared);
         let threads = match class {
             QueryClass::Light => self.shared.engine.threads(),
@@ -99,8 +101,9 @@ impl QueryService {
         };
         let work = threads.spawn(async move {
             let answer = run::run(&shared, request).await;
+            let delivery = answer.and_then(|response| Delivery::of(response, held));
             drop(permit);
-            answer
+            delivery
         });
         match tokio::time::timeout_at(deadline, AbortOnDropHandle::new(work)).await {
             Ok(Ok(answer)) => answer,

@@ -8,6 +8,7 @@ mod memory;
 mod requests;
 mod sizes;
 mod streams;
+mod undelivered;
 
 use serde_json::Value;
 use sluice_tests::delta::HandTable;

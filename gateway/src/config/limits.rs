@@ -37,6 +37,11 @@ pub struct LimitsConfig {
     pub memory_bytes_max: usize,
     /// Resident memory of the process above which no query is admitted, in bytes; 0 turns it off.
     pub resident_bytes_max: u64,
+    /// Memory of computed answers that their callers have not read, all together, in bytes. A
+    /// subject's only answer is always let through.
+    pub undelivered_bytes_max: usize,
+    /// The same of one subject, in bytes.
+    pub subject_undelivered_bytes_max: usize,
     /// Disk that sorts, joins and aggregates may spill to, in bytes; 0 turns spilling off.
     pub spill_bytes_max: u64,
     /// Where spilled data goes; the system's temporary directory when absent.
@@ -85,6 +90,8 @@ impl Default for LimitsConfig {
             query_time_ms_max: 30_000,
             memory_bytes_max: 1024 * MIB,
             resident_bytes_max: 3 * 1024 * MIB as u64,
+            undelivered_bytes_max: 512 * MIB,
+            subject_undelivered_bytes_max: 128 * MIB,
             spill_bytes_max: 8 * 1024 * MIB as u64,
             spill_dir: None,
             queries_concurrent_max: 32,
@@ -152,7 +159,7 @@ impl LimitsConfig {
     }
 
     fn zero_fields(&self) -> Vec<(&'static str, String)> {
-        let at_least_one: [(&'static str, bool); 20] = [
+        let at_least_one: [(&'static str, bool); 22] = [
             ("body_bytes_max", self.body_bytes_max == 0),
             ("url_bytes_max", self.url_bytes_max == 0),
             ("headers_max", self.headers_max == 0),
@@ -165,6 +172,8 @@ impl LimitsConfig {
             ("result_bytes_max", self.result_bytes_max == 0),
             ("query_time_ms_max", self.query_time_ms_max == 0),
             ("memory_bytes_max", self.memory_bytes_max == 0),
+            ("undelivered_bytes_max", self.undelivered_bytes_max == 0),
+            ("subject_undelivered_bytes_max", self.subject_undelivered_bytes_max == 0),
             ("queries_concurrent_max", self.queries_concurrent_max == 0),
             ("heavy_queries_concurrent_max", self.heavy_queries_concurrent_max == 0),
             ("queries_queued_max", self.queries_queued_max == 0),

@@ -1,10 +1,11 @@
 //! Who may start a query, and when: owns the rate of a subject, the slots of each class of query,
-//! the queue before them, and the watch on resident memory. Does not authorize and does not stop
-//! a query that runs.
+//! the queue before them, the watch on resident memory, and how much memory the answers may take
+//! that nobody has read. Does not authorize and does not stop a query that runs.
 
 mod rate;
 mod resident;
 mod slots;
+mod undelivered;
 
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use tokio::time::Instant;
 use self::rate::SubjectRates;
 use self::resident::ResidentMemory;
 use self::slots::{Slot, Slots, SlotsRefusal};
+pub use self::undelivered::Held;
+use self::undelivered::Undelivered;
 use super::error::{ErrorCode, QueryError};
 use crate::config::limits::LimitsConfig;
 use crate::engine::statement::Statement;
@@ -67,6 +70,7 @@ pub struct Admission {
     light: Slots,
     heavy: Slots,
     resident: ResidentMemory,
+    undelivered: Undelivered,
     query_time: Duration,
     queue_wait: Duration,
 }
@@ -82,6 +86,7 @@ impl Admission {
             light: slots(QueryClass::Light, limits.queries_concurrent_max),
             heavy: slots(QueryClass::Heavy, limits.heavy_queries_concurrent_max),
             resident: ResidentMemory::new(limits.resident_bytes_max),
+            undelivered: Undelivered::new(limits),
             query_time: Duration::from_millis(limits.query_time_ms_max),
             queue_wait: Duration::from_millis(limits.queue_wait_ms_max),
         }
@@ -121,6 +126,18 @@ impl Admission {
         }
         Ok(Permit { deadline, _slot: slot })
     }
+
+    /// Where the memory of an answer to this caller is counted; of no bytes yet.
+    pub fn hold(&self, principal: &Principal) -> Held {
+        self.undelivered.none(principal)
+    }
+}
+
+/// Issuer and subject: two issuers may know different people by one name.
+type SubjectKey = (String, String);
+
+fn subject_key(principal: &Principal) -> SubjectKey {
+    (principal.issuer.clone(), principal.subject.clone())
 }
 
 fn overloaded(message: &str) -> QueryError {

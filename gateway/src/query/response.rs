@@ -1,11 +1,56 @@
 //! What comes back: owns the answer types that every door encodes. Does not encode.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayData, RecordBatch};
+use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 use sluice_policies::fingerprint::Fingerprint;
+
+use super::admission::Held;
+use super::error::QueryError;
+
+/// An answer on its way to its caller.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The answer.
+    pub response: Response,
+    /// Its memory: the rows, until the door says how large what it made of them is. Lives as long as
+    /// any of that.
+    pub held: Held,
+}
+
+impl Delivery {
+    /// Counts the rows of an answer.
+    ///
+    /// # Errors
+    /// As [`Held::resize`].
+    pub(super) fn of(response: Response, mut held: Held) -> Result<Self, QueryError> {
+        held.resize(buffer_bytes(&response.batches))?;
+        Ok(Self { response, held })
+    }
+}
+
+/// Bytes of every buffer that the rows keep alive. Slices of one buffer keep all of it, once.
+fn buffer_bytes(batches: &[RecordBatch]) -> usize {
+    let mut seen = HashSet::new();
+    let columns = batches.iter().flat_map(RecordBatch::columns);
+    columns.map(|column| unseen_bytes(&column.to_data(), &mut seen)).sum()
+}
+
+fn unseen_bytes(data: &ArrayData, seen: &mut HashSet<usize>) -> usize {
+    let nulls = data.nulls().map(|nulls| nulls.buffer());
+    let own: usize = data
+        .buffers()
+        .iter()
+        .chain(nulls)
+        .filter(|buffer| seen.insert(buffer.data_ptr().addr().get()))
+        .map(Buffer::capacity)
+        .sum();
+    own + data.child_data().iter().map(|child| unseen_bytes(child, seen)).sum::<usize>()
+}
 
 /// A complete, bounded answer.
 #[derive(Debug, Clone)]
@@ -102,4 +147,35 @@ pub struct ColumnDescription {
     pub masked: bool,
     /// Partition column.
     pub partition: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array, StringArray, StructArray};
+
+    use super::*;
+
+    #[test]
+    fn slices_of_one_buffer_count_it_once_and_whole() {
+        let numbers: ArrayRef = Arc::new((0..4_096).collect::<Int64Array>());
+        let rows = RecordBatch::try_from_iter([("n", Arc::clone(&numbers)), ("m", numbers)]).unwrap();
+        let all = buffer_bytes(std::slice::from_ref(&rows));
+        assert!((8 * 4_096..9 * 4_096).contains(&all), "{all}");
+        assert_eq!(buffer_bytes(&[rows.slice(0, 1), rows.slice(1, 4_095), rows.clone()]), all);
+    }
+
+    #[test]
+    fn texts_nulls_and_fields_of_structs_count() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("x".repeat(5_000)), None]));
+        let plain = RecordBatch::try_from_iter([("s", Arc::clone(&texts))]).unwrap();
+        let inside: ArrayRef = Arc::new(StructArray::try_from(vec![("s", texts)]).unwrap());
+        let nested = RecordBatch::try_from_iter([("o", inside)]).unwrap();
+        let bytes = buffer_bytes(&[plain]);
+        assert!((5_000..6_000).contains(&bytes), "{bytes}");
+        assert!(buffer_bytes(&[nested]) >= bytes);
+    }
 }

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response as HttpResponse;
+use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
@@ -13,10 +14,11 @@ use super::call::Call;
 use super::json::append_rows;
 use super::problem::Problem;
 use crate::engine::statement::Statement;
+use crate::query::admission::Held;
 use crate::query::error::{ErrorCode, QueryError};
 use crate::query::lifecycle::{Door, QueryLife};
 use crate::query::request::{Request, VersionSelector};
-use crate::query::response::{PageInfo, Response, TableMeta};
+use crate::query::response::{Delivery, PageInfo, Response, TableMeta};
 
 const SLUICE_CACHE: HeaderName = HeaderName::from_static("sluice-cache");
 
@@ -46,18 +48,18 @@ pub(super) async fn answer(
         request_id: call.context.request_id.clone(),
     };
     let life = QueryLife::begin(&door.metrics, Door::Rest, &request, call.context.trace_id.as_deref());
-    let response = match door.service.execute(request).await {
-        Ok(response) => response,
+    let Delivery { response, mut held } = match door.service.execute(request).await {
+        Ok(delivery) => delivery,
         Err(error) => {
             life.failed(&error);
             return Err(error.into());
         }
     };
     let life = life.answered(&response);
-    match encode(&response, &call, form).await {
-        Ok(body) => {
+    match encode(response, &call, form, &mut held).await {
+        Ok(bytes) => {
             life.done();
-            Ok(json_response(body))
+            Ok(json_response(Bytes::from_owner(HeldBytes { bytes, _held: held })))
         }
         Err(error) => {
             life.failed(&error);
@@ -66,16 +68,29 @@ pub(super) async fn answer(
     }
 }
 
+/// An encoded answer. The connection drops it once it is written, or when it ends.
+struct HeldBytes {
+    bytes: Vec<u8>,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for HeldBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// A JSON answer computed by the engine.
-pub(super) fn json_response(body: Vec<u8>) -> HttpResponse {
-    let mut response = HttpResponse::new(Body::from(body));
+pub(super) fn json_response(body: impl Into<Body>) -> HttpResponse {
+    let mut response = HttpResponse::new(body.into());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(SLUICE_CACHE, HeaderValue::from_static("engine"));
     response
 }
 
-async fn encode(response: &Response, call: &Call, form: Form) -> Result<Vec<u8>, QueryError> {
+/// Keeps `held` at what there is in memory: the rows and what is encoded of them, then that alone.
+async fn encode(response: Response, call: &Call, form: Form, held: &mut Held) -> Result<Vec<u8>, QueryError> {
     let is_empty = response.batches.iter().all(|batch| batch.num_rows() == 0);
     if form == Form::Row && is_empty {
         return Err(QueryError::new(ErrorCode::NotFound, "row not found"));
@@ -84,13 +99,23 @@ async fn encode(response: &Response, call: &Call, form: Form) -> Result<Vec<u8>,
         Form::Rows | Form::RowsOfTables => ("{\"data\":[", "]"),
         Form::Row => ("{\"data\":", ""),
     };
-    let mut out = append_rows(open.as_bytes().to_vec(), &response.batches, call.json).await?;
+    let rows_bytes = held.bytes();
+    let mut out = open.as_bytes().to_vec();
+    for batch in response.batches.iter().filter(|batch| batch.num_rows() > 0) {
+        if out.len() > open.len() {
+            out.push(b',');
+        }
+        out = append_rows(out, std::slice::from_ref(batch), call.json).await?;
+        held.resize(rows_bytes.saturating_add(out.len()))?;
+    }
     out.extend_from_slice(close.as_bytes());
     if let Some(page) = &response.page {
         append_member(&mut out, "page", &PageBody::of(page, response.total_rows))?;
     }
-    append_member(&mut out, "meta", &MetaBody::of(response, form))?;
+    append_member(&mut out, "meta", &MetaBody::of(&response, form))?;
     out.push(b'}');
+    drop(response);
+    held.resize(out.len())?;
     Ok(out)
 }
 

@@ -9,10 +9,8 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use sluice_policies::principal::Principal;
 
+use super::{SubjectKey, subject_key};
 use crate::config::limits::LimitsConfig;
-
-/// Issuer and subject: two issuers may know different people by one name.
-type SubjectKey = (String, String);
 
 /// Full sets are swept at most this often: a sweep visits every bucket.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -53,7 +51,7 @@ impl SubjectRates {
     pub(super) fn charge(&self, principal: &Principal) -> Result<(), Duration> {
         let Some(buckets) = &self.buckets else { return Ok(()) };
         let answer = if buckets.has_room() {
-            buckets.by_subject.check_key(&(principal.issuer.clone(), principal.subject.clone()))
+            buckets.by_subject.check_key(&subject_key(principal))
         } else {
             buckets.shared.check()
         };
