@@ -2,6 +2,7 @@
 //! one home of DataFusion. Does not know doors, cursors, caches or who the caller is beyond the
 //! policy compiled into each table.
 
+pub mod abandoned;
 pub mod authorized;
 mod barrier;
 pub mod error;

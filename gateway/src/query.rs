@@ -17,6 +17,7 @@ use sluice_policies::keys::KeyRing;
 use sluice_policies::principal::Principal;
 use sluice_policies::table_policy::PolicySet;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::admission::{Admission, QueryClass};
@@ -26,6 +27,7 @@ use self::request::{Request, VersionSelector};
 use self::response::{Delivery, TableDescription, TableSummary};
 use crate::config::cursors::CursorConfig;
 use crate::config::limits::LimitsConfig;
+use crate::engine::abandoned::until;
 use crate::engine::session::Engine;
 
 /// What the pipeline is built from.
@@ -99,12 +101,14 @@ impl QueryService {
             QueryClass::Light => self.shared.engine.threads(),
             QueryClass::Heavy => self.shared.engine.heavy_threads(),
         };
-        let work = threads.spawn(async move {
+        let abandoned = CancellationToken::new();
+        let _ends_planning = abandoned.clone().drop_guard();
+        let work = threads.spawn(until(abandoned, async move {
             let answer = run::run(&shared, request).await;
             let delivery = answer.and_then(|response| Delivery::of(response, held));
             drop(permit);
             delivery
-        });
+        }));
         match tokio::time::timeout_at(deadline, AbortOnDropHandle::new(work)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(panicked)) => Err(QueryError::internal(panicked)),

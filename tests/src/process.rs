@@ -119,7 +119,8 @@ impl Server {
     ///
     /// When the signal cannot be sent.
     pub fn terminate(&self) {
-        let sent = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status();
+        // The shell's own: a small Debian has no other.
+        let sent = Command::new("sh").args(["-c", "kill -TERM $0", &self.child.id().to_string()]).status();
         assert!(sent.expect("run kill").success(), "SIGTERM was not sent");
     }
 

@@ -37,6 +37,7 @@ pub struct Rows {
 async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Result<Rows, EngineError> {
     inline::check(plan)?;
     let optimized = state.optimize(plan).and_then(row_wise::plan).map_err(EngineError::planning)?;
+    tokio::task::yield_now().await;
     let mut physical = physical_plan(state, &optimized).await?;
     let mut task = state.task_ctx();
     if preempt::pairs_rows(&physical) {

@@ -14,6 +14,7 @@ use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::prelude::SessionConfig;
 use sluice_catalog::snapshot::Snapshot;
 
+use super::abandoned;
 use super::error::EngineError;
 use super::functions;
 use super::threads::Threads;
@@ -140,6 +141,7 @@ impl Engine {
         SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&self.runtime_env))
+            .with_optimizer_rules(abandoned::rules())
             .with_expr_planners(SessionStateDefaults::default_expr_planners())
             .with_scalar_functions(functions::scalar())
             .with_aggregate_functions(functions::aggregate())

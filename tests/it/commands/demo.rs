@@ -36,7 +36,7 @@ impl Demo {
 
     /// Asks it to stop; gives its exit code and the rest of what it printed.
     fn stop(mut self) -> (Option<i32>, String) {
-        let killed = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status();
+        let killed = Command::new("sh").args(["-c", "kill -TERM $0", &self.child.id().to_string()]).status();
         assert!(killed.unwrap().success());
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
