@@ -8,10 +8,13 @@ use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use datafusion::common::ScalarValue;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::StreamExt;
 use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 
+use super::condition::Condition;
 use super::size::{row_bytes, rows_within};
 use super::{Bound, Page, Position};
 use crate::engine::error::{Complaint, EngineError};
@@ -58,33 +61,45 @@ pub(super) async fn read(bound: &Bound<'_>) -> Result<Page, EngineError> {
     page(bound, &schema, &rows)
 }
 
-/// Counts the matching rows of every file.
+/// Counts the matching rows of every file. It fails as on the first row in file order on which the
+/// condition fails: where batches and partitions end depends on rows that the caller may not see.
 pub(super) async fn count(bound: &Bound<'_>) -> Result<u64, EngineError> {
     let all = (0..bound.table.snapshot.files().len()).collect();
     let files = bound.table.candidates(&bound.crossing, all)?;
     let plan = plan(bound, &files, Positions::None).await?;
-    let mut tasks = JoinSet::new();
+    let mut tasks = Vec::new();
     for partition in 0..plan.output_partitioning().partition_count() {
-        let mut stream = plan.execute(partition, bound.state.task_ctx()).map_err(EngineError::execution)?;
-        let condition = bound.condition.clone();
-        tasks.spawn(async move {
-            let mut rows = 0_u64;
-            while let Some(batch) = stream.next().await {
-                let batch = batch.map_err(EngineError::execution)?;
-                let batch = match &condition {
-                    Some(condition) => condition.keep(&batch)?,
-                    None => batch,
-                };
-                rows += batch.num_rows() as u64;
-            }
-            Ok::<u64, EngineError>(rows)
-        });
+        let stream = plan.execute(partition, bound.state.task_ctx()).map_err(EngineError::execution)?;
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(count_matching(stream, bound.condition.clone()))));
     }
     let mut total = 0;
-    while let Some(done) = tasks.join_next().await {
-        total += done.map_err(|e| EngineError::Internal(Box::new(e)))??;
+    for task in tasks {
+        total += task.await.map_err(|e| EngineError::Internal(Box::new(e)))??;
     }
     Ok(total)
+}
+
+async fn count_matching(
+    mut stream: SendableRecordBatchStream,
+    condition: Option<Condition>,
+) -> Result<u64, EngineError> {
+    let mut rows = 0_u64;
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(EngineError::execution)?;
+        let batch = match &condition {
+            None => batch,
+            Some(condition) => match condition.keep(&batch) {
+                Ok(kept) => kept,
+                Err(_) => {
+                    let kept = condition.keep_failing(&batch).await?;
+                    condition.answer_for(&kept)?;
+                    kept
+                }
+            },
+        };
+        rows += batch.num_rows() as u64;
+    }
+    Ok(rows)
 }
 
 fn page(bound: &Bound<'_>, schema: &SchemaRef, found: &RecordBatch) -> Result<Page, EngineError> {
