@@ -1,7 +1,8 @@
 //! `sluice demo`: prepares the demo, serves it and says how to use it.
 
 use super::{CliError, DemoArgs, output};
-use crate::app::{App, shutdown};
+use crate::app::App;
+use crate::app::shutdown::StopSignals;
 use crate::config::serving::TelemetryConfig;
 use crate::demo::{DemoOptions, prepare, welcome};
 use crate::telemetry;
@@ -12,12 +13,16 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), CliError> {
     let mut config = prepare(&options).await?;
     // The welcome is what a reader of the demo should see; each query's line would bury it.
     if config.telemetry.log_filter == TelemetryConfig::default().log_filter {
-        config.telemetry.log_filter = "warn".to_owned();
+        config.telemetry.log_filter = "warn,buoyant_kernel=off".to_owned();
     }
     telemetry::install_logs(&config.telemetry).map_err(CliError::Logs)?;
-    let app = App::start(config).await?;
+    let mut stop = StopSignals::listen().map_err(CliError::Signals)?;
+    let app = tokio::select! {
+        started = App::start(config) => started?,
+        () = stop.received() => return Ok(()),
+    };
     output::say(welcome(app.http_addr, &options.data_dir));
-    shutdown::requested().await.map_err(CliError::Signals)?;
+    stop.received().await;
     app.shutdown().await;
     Ok(())
 }
