@@ -42,6 +42,13 @@ impl Catalog {
         stores: Stores,
     ) -> Result<Arc<Self>, Vec<CatalogError>> {
         let mut faults = config.faults();
+        let stores = match stores.with_settings(&config.stores, base_dir) {
+            Ok(stores) => stores,
+            Err(settings) => {
+                faults.extend(settings);
+                return Err(faults);
+            }
+        };
         for entry in &config.discover {
             faults.extend(stores.resolve(&entry.prefix, base_dir).err());
         }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::definition::{DiscoverDefinition, TableDefinition};
 use crate::error::CatalogError;
+use crate::store::settings::StoreDefinition;
 
 /// Settings of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,8 @@ pub struct CatalogConfig {
     pub tables: Vec<TableDefinition>,
     /// Prefixes under which every Delta table is registered.
     pub discover: Vec<DiscoverDefinition>,
+    /// How the object stores of clouds are reached, by URL prefix.
+    pub stores: Vec<StoreDefinition>,
     /// Time between two looks at a table's log, in milliseconds.
     pub poll_interval_ms: u64,
     /// Time between two searches of the discovery prefixes, in milliseconds.
@@ -42,6 +45,7 @@ impl Default for CatalogConfig {
         Self {
             tables: Vec::new(),
             discover: Vec::new(),
+            stores: Vec::new(),
             poll_interval_ms: 1_000,
             discover_interval_ms: 60_000,
             discovered_tables_max: 1_000,

@@ -80,7 +80,7 @@ impl DeletionVectors {
         };
         let descriptor = Arc::clone(&vector.descriptor);
         let owner = Arc::clone(source);
-        let read = move || descriptor.read(owner.engine.storage_handler(), &owner.location.root);
+        let read = move || descriptor.read(owner.engine.storage_handler(), &owner.kernel_root);
         let rows = tokio::task::spawn_blocking(read)
             .await
             // The kernel panics on some malformed vectors; the task's end says so.

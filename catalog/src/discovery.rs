@@ -7,7 +7,7 @@ use object_store::path::Path;
 use crate::definition::{DiscoverDefinition, TableDefinition};
 use crate::error::CatalogError;
 use crate::name;
-use crate::store::Stores;
+use crate::store::{Location, Stores};
 
 /// Directory that makes its parent a Delta table.
 const LOG_DIRECTORY: &str = "_delta_log";
@@ -32,7 +32,7 @@ pub async fn discover(
                 tracing::warn!(prefix = %location.root, tables_max, "more tables than discovery may register");
                 break;
             }
-            found.extend(define(entry, &location.prefix, &directory));
+            found.extend(define(entry, &location, &directory));
             continue;
         }
         if depth < entry.depth_max {
@@ -45,12 +45,13 @@ pub async fn discover(
     Ok(found)
 }
 
-fn define(entry: &DiscoverDefinition, prefix: &Path, directory: &Path) -> Option<TableDefinition> {
-    let below = directory.as_ref().strip_prefix(prefix.as_ref()).unwrap_or_default().trim_start_matches('/');
+fn define(entry: &DiscoverDefinition, location: &Location, directory: &Path) -> Option<TableDefinition> {
+    let prefix = location.prefix.as_ref();
+    let below = directory.as_ref().strip_prefix(prefix).unwrap_or_default().trim_start_matches('/');
     // A prefix that is itself a table goes by the directory's own name.
     let path = if below.is_empty() { directory.filename().unwrap_or_default() } else { below };
     match name::from_path(&entry.name_prefix, path) {
-        Ok(name) => Some(TableDefinition::bare(name, format!("/{directory}"))),
+        Ok(name) => Some(TableDefinition::bare(name, location.declare(directory))),
         Err(error) => {
             tracing::warn!(%error, "discovered table is left out");
             None

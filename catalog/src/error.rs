@@ -38,8 +38,10 @@ pub enum CatalogError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A location of a kind that this build cannot open.
-    #[error("location scheme \"{scheme}\" is not supported by this build (local paths and \"file\" are)")]
+    /// A location of a kind that cannot be opened.
+    #[error(
+        "location scheme \"{scheme}\" is not supported (\"file\", \"s3\", \"gs\", \"az\" and \"abfss\" are)"
+    )]
     UnsupportedScheme {
         /// The URL scheme.
         scheme: String,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use delta_kernel::Engine;
 use tokio::sync::Semaphore;
+use url::Url;
 
 use crate::deletion_vector::DeletionVectors;
 use crate::store::Location;
@@ -25,6 +26,8 @@ use engine::{LogExecutor, TableEngine};
 /// What is needed to read one table's log.
 pub(crate) struct LogSource {
     pub(crate) location: Location,
+    /// The same directory as the Delta kernel is told of it.
+    pub(crate) kernel_root: Url,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) vectors: Arc<DeletionVectors>,
     /// One load at a time: the permit goes with the blocking work, so that a load that outlives
@@ -34,8 +37,10 @@ pub(crate) struct LogSource {
 
 impl LogSource {
     pub(crate) fn new(location: Location, executor: &LogExecutor, vectors: Arc<DeletionVectors>) -> Self {
-        let engine = Arc::new(TableEngine::new(&location, executor));
-        Self { location, engine, vectors, gate: Arc::new(Semaphore::new(1)) }
+        let kernel_location = engine::kernel_location(&location);
+        let kernel_root = kernel_location.root.clone();
+        let engine = Arc::new(TableEngine::new(kernel_location, executor));
+        Self { location, kernel_root, engine, vectors, gate: Arc::new(Semaphore::new(1)) }
     }
 }
 

@@ -1,10 +1,10 @@
 """Writes Delta tables step by step with the deltalake package.
 
-    write.py DIRECTORY STEP
+    write.py LOCATION STEP BOOK
 
-Each step changes the table in DIRECTORY and prints {"version": n, "rows": [...]}: the rows that the
-table must hold afterwards, kept in DIRECTORY.rows.json by this script's own bookkeeping and not read
-back through the writer.
+Each step changes the table at LOCATION, a directory or a URL, and prints {"version": n, "rows": [...]}:
+the rows that the table must hold afterwards, kept in the file BOOK by this script's own bookkeeping and
+not read back through the writer.
 """
 
 import datetime
@@ -16,8 +16,7 @@ from decimal import Decimal
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-directory, step = sys.argv[1], sys.argv[2]
-book = pathlib.Path(directory + ".rows.json")
+location, step, book = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
 rows = json.loads(book.read_text()) if book.exists() else []
 
 PLAIN = pa.schema([("id", pa.int64()), ("name", pa.string()), ("part", pa.string())])
@@ -28,12 +27,12 @@ def numbered(start, count, part="a"):
 
 
 def append(new, schema=PLAIN, **options):
-    write_deltalake(directory, pa.Table.from_pylist(new, schema=schema), mode="append", **options)
+    write_deltalake(location, pa.Table.from_pylist(new, schema=schema), mode="append", **options)
     rows.extend(new)
 
 
 def table():
-    return DeltaTable(directory)
+    return DeltaTable(location)
 
 
 def create():
@@ -92,7 +91,7 @@ def create_typed():
         },
         {name: None for name in schema.names} | {"id": 1},
     ]
-    write_deltalake(directory, pa.Table.from_pylist(python_rows, schema=schema))
+    write_deltalake(location, pa.Table.from_pylist(python_rows, schema=schema))
     empty = {name: None for name in schema.names} | {"id": 1}
     rows.extend(
         [
@@ -165,7 +164,7 @@ def vacuum():
 def overwrite():
     fresh = [{"key": i, "value": i * 1.5} for i in range(12)]
     schema = pa.schema([("key", pa.int32()), ("value", pa.float64())])
-    write_deltalake(directory, pa.Table.from_pylist(fresh, schema=schema), mode="overwrite", schema_mode="overwrite")
+    write_deltalake(location, pa.Table.from_pylist(fresh, schema=schema), mode="overwrite", schema_mode="overwrite")
     rows[:] = fresh
 
 

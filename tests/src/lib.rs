@@ -9,6 +9,7 @@ pub mod delta;
 pub mod gateway;
 pub mod json;
 pub mod process;
+pub mod python;
 pub mod random;
 pub mod scratch;
 pub mod waiting;

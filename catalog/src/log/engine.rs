@@ -12,6 +12,8 @@ use delta_kernel::{
 };
 use delta_kernel_default_engine::DefaultEngineBuilder;
 use delta_kernel_default_engine::executor::tokio::TokioBackgroundExecutor;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
 use url::Url;
 
 use crate::store::{Location, data_path};
@@ -43,13 +45,25 @@ struct TableParquet {
     location: Location,
 }
 
+/// A table's directory as the kernel is told of it. The kernel encodes some paths of buckets twice,
+/// so for it each such table lies at the root of a store of its own.
+pub(crate) fn kernel_location(location: &Location) -> Location {
+    if location.root.scheme() == "file" {
+        return location.clone();
+    }
+    let mut root = location.store_url.clone();
+    root.set_path("/");
+    let store = PrefixStore::new(Arc::clone(&location.store), location.prefix.clone());
+    Location { root, prefix: Path::ROOT, store: Arc::new(store), store_url: location.store_url.clone() }
+}
+
 impl TableEngine {
-    pub(crate) fn new(location: &Location, executor: &LogExecutor) -> Self {
+    pub(crate) fn new(location: Location, executor: &LogExecutor) -> Self {
         let inner = DefaultEngineBuilder::new(Arc::clone(&location.store))
             .with_task_executor(Arc::clone(&executor.0))
             .with_buffer_size(READ_AHEAD_FILES)
             .build();
-        let parquet = TableParquet { inner: inner.parquet_handler(), location: location.clone() };
+        let parquet = TableParquet { inner: inner.parquet_handler(), location };
         Self { inner: Arc::new(inner), parquet: Arc::new(parquet) }
     }
 }

@@ -87,7 +87,7 @@ fn read_version(
 ) -> Result<VersionState, CatalogError> {
     let engine = source.engine.as_ref();
     let token: Arc<dyn KernelToken> = Arc::new(Cancel(cancel.clone()));
-    let kernel = KernelSnapshot::builder_for(source.location.root.as_str())
+    let kernel = KernelSnapshot::builder_for(source.kernel_root.as_str())
         .at_version(version)
         .with_cancellation_token(Some(Arc::clone(&token)))
         .build(engine)?;

@@ -34,8 +34,9 @@ fn resolve_url(location: &Location, raw: &str) -> Result<Path, &'static str> {
     let root = &location.root;
     let same_store = url.scheme() == root.scheme()
         && url.host_str().unwrap_or_default() == root.host_str().unwrap_or_default()
+        && url.username() == root.username()
         && url.port() == root.port();
-    if !same_store || !url.username().is_empty() || url.password().is_some() {
+    if !same_store || url.password().is_some() {
         return Err(OUTSIDE);
     }
     if url.query().is_some() || url.fragment().is_some() {
@@ -108,6 +109,33 @@ mod tests {
             ("%252e%252e/x", "lake/my table/%2e%2e/x"),
         ] {
             assert_eq!(resolve(&location(), raw).unwrap().as_ref(), path, "{raw}");
+        }
+    }
+
+    #[test]
+    fn paths_in_a_bucket_resolve_below_the_table_only() {
+        let open = |location| Stores::new().resolve(location, FilePath::new("/")).unwrap();
+        let (table, bucket) = (open("abfss://box@me.dfs.core.windows.net/t"), open("s3://lake"));
+        for (location, raw, path) in [
+            (&table, "a.parquet", "t/a.parquet"),
+            (&table, "abfss://box@me.dfs.core.windows.net/t/a.parquet", "t/a.parquet"),
+            (&bucket, "d=1/a.parquet", "d=1/a.parquet"),
+            (&bucket, "s3://lake/a.parquet", "a.parquet"),
+        ] {
+            assert_eq!(resolve(location, raw).unwrap().as_ref(), path, "{raw}");
+        }
+        for (location, raw) in [
+            (&table, "abfss://other@me.dfs.core.windows.net/t/a.parquet"),
+            (&table, "abfss://box@you.dfs.core.windows.net/t/a.parquet"),
+            (&table, "abfss://box@me.dfs.core.windows.net/u/a.parquet"),
+            (&table, "/t/a.parquet"),
+            (&bucket, "s3://other/a.parquet"),
+            (&bucket, "s3://key:secret@lake/a.parquet"),
+            (&bucket, "file:///a.parquet"),
+            (&bucket, "/etc/passwd"),
+            (&bucket, "../other/a.parquet"),
+        ] {
+            assert!(resolve(location, raw).is_err(), "{raw}");
         }
     }
 

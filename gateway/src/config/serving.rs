@@ -133,7 +133,7 @@ pub enum LogFormat {
 }
 
 /// Our own life cycle, and what goes wrong elsewhere: libraries narrate at `info`.
-const DEFAULT_LOG_FILTER: &str = "warn,sluice=info";
+const DEFAULT_LOG_FILTER: &str = "warn,buoyant_kernel=off,sluice=info";
 
 impl Default for TelemetryConfig {
     fn default() -> Self {

@@ -1,0 +1,124 @@
+//! Tables in an object store: owns that they read as on a disk through every kind of write, are found
+//! by discovery, and that a store that does not answer is felt by its own tables alone.
+
+use serde_json::{Value, json};
+use sluice_tests::client::Caller;
+use sluice_tests::gateway::{Setup, run};
+use sluice_tests::python::{Bucket, Writer, interpreter};
+use sluice_tests::waiting::until;
+
+use super::life::{self, POLICIES};
+
+/// Holds what has to be encoded in requests, and what must not be encoded twice.
+const LOCATION: &str = "s3://lake/gold/my table%2F{1}/été";
+
+fn setup(name: &str, bucket: &Bucket) -> Setup {
+    let setup = Setup::new(name, POLICIES);
+    let stores = json!([bucket.store(setup.directory.path())]);
+    setup.with(json!({ "catalog": { "stores": stores } }))
+}
+
+/// Whether the description of a table says so.
+async fn told(reader: &Caller, table: &str, field: &str, value: impl Into<Value>) -> Option<()> {
+    let described = reader.get(&format!("/v1/tables/{table}")).await.object();
+    (described[field] == value.into()).then_some(())
+}
+
+#[test]
+fn a_table_in_a_bucket_through_its_whole_life() {
+    run(async {
+        let Some(python) = interpreter() else { return };
+        let bucket = Bucket::start(&python);
+        let setup = setup("bucket", &bucket);
+        let writer = Writer::remote(&python, &bucket, LOCATION, setup.place("rows.json"));
+        let steps =
+            ["create_partitioned", "more", "delete", "checkpoint", "more", "compact", "vacuum", "more"];
+        life::follow("bucket", setup, &writer, &steps).await;
+    });
+}
+
+#[test]
+fn tables_in_a_bucket_are_discovered() {
+    run(async {
+        let Some(python) = interpreter() else { return };
+        let bucket = Bucket::start(&python);
+        let setup = setup("discovered-bucket", &bucket).with(json!({ "catalog": {
+            "discover": [{ "prefix": "s3://lake/gold", "name_prefix": "g." }], "discover_interval_ms": 50,
+        }}));
+        let write = |name: &str| {
+            let location = format!("s3://lake/gold/{name}");
+            Writer::remote(&python, &bucket, &location, setup.place(&name.replace('/', "."))).write("create");
+        };
+        write("a");
+        write("deep/b");
+        let later = setup.place("later.json");
+        let gateway = setup.start().await;
+        let reader = gateway.role("reader");
+        for table in ["g.a", "g.deep.b"] {
+            assert_eq!(reader.walk(table, &[("limit", "20")]).await.len(), 50, "{table}");
+        }
+        Writer::remote(&python, &bucket, "s3://lake/gold/c", later).write("create");
+        until("the new table is served", || async {
+            (reader.get("/v1/tables/g.c").await.status == 200).then_some(())
+        })
+        .await;
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn a_store_that_does_not_answer_hurts_its_own_tables_only() {
+    run(async {
+        let Some(python) = interpreter() else { return };
+        let bucket = Bucket::start(&python);
+        let setup = setup("frozen-bucket", &bucket).with(json!({
+            "catalog": { "load_timeout_ms": 300, "concurrent_loads_max": 1 },
+            "limits": { "query_time_ms_max": 500, "queue_wait_ms_max": 500 },
+        }));
+        let local = Writer::local(&python, &setup.place("local"));
+        let remote = Writer::remote(&python, &bucket, "s3://lake/t", setup.place("rows.json"));
+        local.write("create");
+        remote.write("create");
+        let gateway = setup
+            .table(json!({ "name": "local", "location": local.location() }))
+            .table(json!({ "name": "remote", "location": remote.location() }))
+            .start()
+            .await;
+        let reader = gateway.role("reader");
+        assert_eq!(reader.get("/v1/tables/remote/rows").await.status, 200);
+
+        bucket.freeze();
+        until("the table is seen to be stale", || told(&reader, "remote", "stale", true)).await;
+        let answer = reader.get("/v1/tables/remote/rows").await;
+        assert_eq!(answer.code(), "deadline_exceeded");
+        assert!(!answer.text().contains(Bucket::SECRET));
+        let (version, _) = local.write("more");
+        until("the table beside it is followed", || told(&reader, "local", "version", version)).await;
+        assert_eq!(reader.get("/v1/tables/local/rows").await.status, 200);
+
+        bucket.thaw();
+        until("the table is served afresh", || told(&reader, "remote", "stale", false)).await;
+        assert_eq!(reader.get("/v1/tables/remote/rows").await.status, 200);
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn a_bucket_that_is_not_there_is_named_without_its_keys() {
+    run(async {
+        let Some(python) = interpreter() else { return };
+        let bucket = Bucket::start(&python);
+        let setup = Setup::new("no-bucket", POLICIES);
+        let mut store = bucket.store(setup.directory.path());
+        store["prefix"] = json!("s3://nowhere/");
+        let gateway = setup
+            .with(json!({ "catalog": { "stores": [store] } }))
+            .table(json!({ "name": "t", "location": "s3://nowhere/t" }))
+            .start()
+            .await;
+        let listed = gateway.role("reader").get("/v1/tables").await.expect_status(200);
+        assert!(listed.text().contains("NoSuchBucket"), "{}", listed.text());
+        assert!(!listed.text().contains(Bucket::SECRET));
+        gateway.shutdown().await;
+    });
+}
