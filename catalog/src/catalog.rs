@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +18,9 @@ use crate::store::Stores;
 use crate::table::{Table, TableContext};
 
 mod follower;
+mod load_slots;
+
+use load_slots::LoadSlots;
 
 /// The tables that are declared or were discovered, each at its last good version.
 #[derive(Debug)]
@@ -27,15 +30,15 @@ pub struct Catalog {
     context: TableContext,
     declared: BTreeMap<String, Arc<Table>>,
     tables: ArcSwap<BTreeMap<String, Arc<Table>>>,
-    /// Bounds logs that are read at the same time.
-    loads: Semaphore,
+    slots: LoadSlots,
     /// Searches follow one another.
     discovering: tokio::sync::Mutex<()>,
 }
 
 impl Catalog {
-    /// Opens every table once. Faults of the configuration are reported all together; a table
-    /// that can't be read is no such fault: it is unavailable until it can be.
+    /// Opens every table once, as far as that takes no longer than one log may. Faults of the
+    /// configuration are reported all together; a table that can't be read, or was not in that time,
+    /// is no such fault: it is unavailable until it can be.
     pub async fn open(
         config: CatalogConfig,
         base_dir: &Path,
@@ -69,11 +72,11 @@ impl Catalog {
             context,
             tables: ArcSwap::from_pointee(declared.clone()),
             declared,
-            loads: Semaphore::new(config.concurrent_loads_max),
+            slots: LoadSlots::new(config.concurrent_loads_max),
             discovering: tokio::sync::Mutex::new(()),
             config,
         });
-        catalog.refresh().await;
+        let _ = tokio::time::timeout(catalog.config.load_timeout(), catalog.refresh()).await;
         Ok(catalog)
     }
 
@@ -100,10 +103,13 @@ impl Catalog {
     /// Searches the discovery prefixes and looks at every log once. Failures show in each table's
     /// status.
     pub async fn refresh(&self) {
-        self.discover().await;
-        let tables = self.tables();
-        let mut looks: FuturesUnordered<_> = tables.iter().map(|table| self.refresh_table(table)).collect();
-        while looks.next().await.is_some() {}
+        let declared: Vec<Arc<Table>> = self.declared.values().cloned().collect();
+        let found = async {
+            self.discover().await;
+            let known = |table: &Arc<Table>| self.declared.contains_key(table.name());
+            self.look_at(self.tables().into_iter().filter(|table| !known(table)).collect()).await;
+        };
+        tokio::join!(self.look_at(declared), found);
     }
 
     /// A count that changes whenever the version, schema or availability of a table does, or a
@@ -112,11 +118,15 @@ impl Catalog {
         self.context.changes.subscribe()
     }
 
+    async fn look_at(&self, tables: Vec<Arc<Table>>) {
+        let mut looks: FuturesUnordered<_> = tables.iter().map(|table| self.refresh_table(table)).collect();
+        while looks.next().await.is_some() {}
+    }
+
     async fn refresh_table(&self, table: &Table) {
-        // The semaphore is never closed; a failed look shows in the table's status.
-        if let Ok(_permit) = self.loads.acquire().await {
-            let _ = table.refresh().await;
-        }
+        let _slot = self.slots.acquire(table).await;
+        // A failed look shows in the table's status.
+        let _ = table.refresh().await;
     }
 
     /// Registers tables that appeared below the discovery prefixes and drops those that are gone.
@@ -133,7 +143,10 @@ impl Catalog {
         let mut complete = true;
         for entry in &self.config.discover {
             let room = self.config.discovered_tables_max.saturating_sub(tables.len() - self.declared.len());
-            let found = match discover(entry, &self.base_dir, &self.context.stores, room).await {
+            let search = discover(entry, &self.base_dir, &self.context.stores, room);
+            let limit = self.config.load_timeout();
+            let searched = tokio::time::timeout(limit, search).await;
+            let found = match searched.unwrap_or(Err(CatalogError::Timeout { limit })) {
                 Ok(found) => found,
                 Err(error) => {
                     tracing::warn!(reason = error.reason(), "discovery failed");

@@ -24,9 +24,9 @@ pub struct CatalogConfig {
     pub discover_interval_ms: u64,
     /// Tables that discovery may register in all.
     pub discovered_tables_max: usize,
-    /// Logs looked at and loaded at the same time.
+    /// Logs looked at and loaded at the same time, of each bucket and of the file system.
     pub concurrent_loads_max: usize,
-    /// Longest time that reading one table's log may take, in milliseconds.
+    /// Longest time that reading one table's log, or searching one prefix, may take, in milliseconds.
     pub load_timeout_ms: u64,
     /// Commits that are followed one by one; further behind, the table is loaded afresh.
     pub followed_commits_max: u64,

@@ -49,18 +49,18 @@ impl DeletionVector {
     }
 }
 
+/// A table's directory and a vector's [`DeletionVector::unique_id`].
+type VectorKey = (String, String);
+
 /// Loaded vectors of all tables, bounded in bytes.
 #[derive(Debug)]
 pub(crate) struct DeletionVectors {
-    cache: Cache<(String, String), Arc<RoaringTreemap>>,
+    cache: Cache<VectorKey, Arc<RoaringTreemap>>,
 }
 
 impl DeletionVectors {
     pub(crate) fn new(bytes_max: u64) -> Self {
-        let weigh = |(root, id): &(String, String), rows: &Arc<RoaringTreemap>| {
-            u32::try_from(rows.serialized_size() + root.len() + id.len()).unwrap_or(u32::MAX)
-        };
-        Self { cache: Cache::builder().max_capacity(bytes_max).weigher(weigh).build() }
+        Self { cache: Cache::builder().max_capacity(bytes_max).weigher(bytes).build() }
     }
 
     /// The rows that `vector` deletes from the file at `data_path`.
@@ -93,5 +93,32 @@ impl DeletionVectors {
         let rows = Arc::new(rows);
         self.cache.insert(key, Arc::clone(&rows));
         Ok(rows)
+    }
+}
+
+fn bytes((root, id): &VectorKey, rows: &Arc<RoaringTreemap>) -> u32 {
+    u32::try_from(rows.serialized_size() + root.len() + id.len()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use roaring::RoaringTreemap;
+
+    use super::{DeletionVectors, bytes};
+
+    #[test]
+    fn vectors_are_kept_within_their_bytes() {
+        let key = ("file:///lake/t/".to_owned(), "u1".to_owned());
+        let rows: Arc<RoaringTreemap> = Arc::new((0..1000).map(|row| row * 70_000).collect());
+        let size = u64::from(bytes(&key, &rows));
+        assert!(size > 1000);
+        for (bytes_max, kept) in [(size, 1), (size - 1, 0)] {
+            let vectors = DeletionVectors::new(bytes_max);
+            vectors.cache.insert(key.clone(), Arc::clone(&rows));
+            vectors.cache.run_pending_tasks();
+            assert_eq!(vectors.cache.entry_count(), kept);
+        }
     }
 }

@@ -131,8 +131,8 @@ pub enum CatalogError {
         /// Why, without credentials.
         reason: String,
     },
-    /// Reading the log took longer than allowed.
-    #[error("reading the log took longer than {} ms", .limit.as_millis())]
+    /// Reading a log, or searching a prefix, took longer than allowed.
+    #[error("the store took longer than {} ms", .limit.as_millis())]
     Timeout {
         /// The configured limit.
         limit: Duration,

@@ -157,14 +157,14 @@ async fn a_bad_table_does_not_keep_the_others_from_serving() {
     let definitions = vec![
         TableDefinition::bare("good", good.path().to_str().unwrap()),
         TableDefinition::bare("bad", bad.path().to_str().unwrap()),
-        TableDefinition::bare("remote", "s3://bucket/t"),
+        TableDefinition::bare("remote", "hdfs://name/t"),
     ];
     let config = CatalogConfig { tables: definitions, ..CatalogConfig::default() };
     let catalog = Catalog::open(config, Path::new("/"), Stores::new()).await.unwrap();
     let names: Vec<String> = catalog.tables().iter().map(|table| table.name().to_owned()).collect();
     assert_eq!(names, ["bad", "good", "remote"]);
     assert_eq!(trouble(&catalog.table("good").unwrap()), None);
-    assert!(trouble(&catalog.table("remote").unwrap()).unwrap().contains("\"s3\" is not supported"));
+    assert!(trouble(&catalog.table("remote").unwrap()).unwrap().contains("\"hdfs\" is not supported"));
     assert!(catalog.table("Good").is_none() && catalog.table(NAME).is_none());
 }
 

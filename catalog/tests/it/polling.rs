@@ -1,8 +1,11 @@
 //! What following a log costs, in requests.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use sluice_catalog::catalog::Catalog;
 use sluice_catalog::config::CatalogConfig;
+use sluice_catalog::definition::TableDefinition;
 
 use crate::lake::{TestTable, add, keys, metadata, protocol, remove, version};
 use crate::stores::Requests;
@@ -88,6 +91,31 @@ async fn larger_commits_than_the_limit_are_loaded_afresh() {
         followed.refresh().await.unwrap();
         assert_eq!(requests.take().len() > 2, afresh);
         assert_eq!(keys(&followed.current().unwrap()), ["f"]);
+    }
+}
+
+/// Tables that are a multiple of each limit, so that reads can gather to the last.
+#[tokio::test]
+async fn as_many_logs_as_the_limit_are_read_at_once() {
+    for limit in [2, 3] {
+        let tables: Vec<TestTable> = (0..6).map(|_| TestTable::simple()).collect();
+        let requests = Arc::new(Requests::default());
+        let definition = |(at, table): (usize, &TestTable)| {
+            TableDefinition::bare(format!("t{at}"), table.path().to_str().unwrap())
+        };
+        let config = CatalogConfig {
+            tables: tables.iter().enumerate().map(definition).collect(),
+            concurrent_loads_max: limit,
+            ..CatalogConfig::default()
+        };
+        let catalog = Catalog::open(config, Path::new("/"), requests.stores()).await.unwrap();
+        for table in &tables {
+            table.commit(1, &[add("f")]);
+        }
+        requests.gather(limit);
+        catalog.refresh().await;
+        assert_eq!(requests.most_at_once(), limit);
+        assert!(catalog.tables().iter().all(|table| version(table) == Some(1)));
     }
 }
 

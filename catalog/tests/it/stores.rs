@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use sluice_catalog::store::Stores;
+use tokio::sync::Barrier;
 
 /// What was asked of the store, shared by all stores of one catalog.
 #[derive(Debug, Default)]
@@ -23,6 +24,9 @@ pub(crate) struct Requests {
     made: Mutex<Vec<String>>,
     broken: AtomicBool,
     hanging: AtomicBool,
+    gathering: Mutex<Option<Arc<Barrier>>>,
+    under_way: AtomicUsize,
+    most_under_way: AtomicUsize,
 }
 
 impl Requests {
@@ -47,9 +51,24 @@ impl Requests {
         self.hanging.store(hanging, Ordering::SeqCst);
     }
 
+    /// Lets reads wait until so many of them are under way together.
+    pub(crate) fn gather(&self, reads: usize) {
+        *self.gathering.lock().unwrap() = Some(Arc::new(Barrier::new(reads)));
+        self.most_under_way.store(0, Ordering::SeqCst);
+    }
+
+    /// The most reads that were under way at once since [`Self::gather`].
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.most_under_way.load(Ordering::SeqCst)
+    }
+
     async fn wait(&self) {
         if self.hanging.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
+        }
+        let gathering = self.gathering.lock().unwrap().clone();
+        if let Some(barrier) = gathering {
+            barrier.wait().await;
         }
     }
 
@@ -105,8 +124,12 @@ impl ObjectStore for RecordingStore {
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
         self.requests.record("get", Some(path))?;
+        let under_way = self.requests.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+        self.requests.most_under_way.fetch_max(under_way, Ordering::SeqCst);
         self.requests.wait().await;
-        self.inner.get_opts(path, options).await
+        let result = self.inner.get_opts(path, options).await;
+        self.requests.under_way.fetch_sub(1, Ordering::SeqCst);
+        result
     }
 
     async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {

@@ -291,6 +291,22 @@ fn reload_takes_new_keys_and_forgets_what_old_ones_verified() {
 }
 
 #[test]
+fn as_many_verified_tokens_as_the_limit_are_remembered() {
+    let world = World::new();
+    let config = TokenConfig { cache_entries_max: 2, ..world.verifier.config.clone() };
+    let verifier = TokenVerifier::load(&config, world.folder.path()).unwrap();
+    for (subject, remembered) in [("a", 1), ("b", 2), ("c", 2), ("d", 2)] {
+        let token = world.sign(Algorithm::HS256, header("HS256"), changed("hs", "sub", json!(subject)));
+        for _ in 0..2 {
+            assert_eq!(verifier.verify(&token, None, now()).unwrap().subject, subject);
+        }
+        let generation = Arc::clone(&verifier.current.read().unwrap());
+        generation.verified.run_pending_tasks();
+        assert_eq!(generation.verified.entry_count(), remembered, "{subject}");
+    }
+}
+
+#[test]
 fn minted_tokens_verify_and_reserved_claims_stay() {
     let world = World::new();
     let mut spec = MintSpec {
