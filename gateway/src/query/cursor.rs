@@ -19,7 +19,7 @@ use crate::config::cursors::CursorConfig;
 use crate::engine::page::Position;
 
 /// First byte of every cursor. Another layout, or another byte order of keys, takes another one.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// Bytes of the nonce of AES-256-GCM-SIV (RFC 8452).
 const NONCE_BYTES: usize = 12;
@@ -59,12 +59,13 @@ impl Digest {
     }
 }
 
-/// A [`Position`] as it is written down.
+/// A [`Position`] as it is written down, in base64. Places have one length, whatever they are: the
+/// digits of a number would tell how many rows lie before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum SealedPosition {
-    /// By place.
-    Row(u32, i64),
-    /// By key, in base64.
+    /// By place: file and row, big-endian.
+    Row(String),
+    /// By key.
     Key(String),
 }
 
@@ -162,7 +163,11 @@ impl CursorSealer {
 impl From<&Position> for SealedPosition {
     fn from(position: &Position) -> Self {
         match position {
-            Position::Row { file, row } => Self::Row(*file, *row),
+            Position::Row { file, row } => {
+                let mut place = file.to_be_bytes().to_vec();
+                place.extend_from_slice(&row.to_be_bytes());
+                Self::Row(URL_SAFE_NO_PAD.encode(place))
+            }
             Position::Key(key) => Self::Key(URL_SAFE_NO_PAD.encode(key)),
         }
     }
@@ -172,7 +177,12 @@ impl SealedPosition {
     /// The position as the engine takes it; `None` if it is not one.
     pub(super) fn position(&self) -> Option<Position> {
         match self {
-            Self::Row(file, row) => Some(Position::Row { file: *file, row: *row }),
+            Self::Row(text) => {
+                let place = URL_SAFE_NO_PAD.decode(text).ok()?;
+                let (file, row) = place.split_first_chunk()?;
+                let row = i64::from_be_bytes(row.try_into().ok()?);
+                Some(Position::Row { file: u32::from_be_bytes(*file), row })
+            }
             Self::Key(text) => URL_SAFE_NO_PAD.decode(text).ok().map(Position::Key),
         }
     }

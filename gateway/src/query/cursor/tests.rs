@@ -1,5 +1,5 @@
 //! Sealing: what goes in comes out, and nothing else gets in.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use sluice_policies::keys::KeyRing;
 
 use super::{Cursor, CursorSealer, Digest, SealedPosition};
 use crate::config::cursors::CursorConfig;
+use crate::engine::page::Position;
 use crate::query::error::ErrorCode;
 
 fn cursor(key: &str) -> Cursor {
@@ -59,6 +60,21 @@ fn a_cursor_past_its_end_is_expired() {
     let sealer = sealer();
     let text = sealer.seal("k1", &Cursor { expires_ms: 1, ..cursor("AAAA") }).unwrap();
     assert_eq!(sealer.open(&text).unwrap_err().code, ErrorCode::CursorExpired);
+}
+
+#[test]
+fn a_place_is_written_in_one_length() {
+    let places =
+        [(0, 0), (0, 9), (7, 5_000), (u32::MAX, i64::MAX)].map(|(file, row)| Position::Row { file, row });
+    for place in &places {
+        let sealed = SealedPosition::from(place);
+        assert_eq!(sealed.position().as_ref(), Some(place));
+        let SealedPosition::Row(text) = sealed else { panic!("a place became a key") };
+        assert_eq!(text.len(), 16);
+    }
+    for garbled in ["", "AAAA", "AAAAAAAAAAAAAAAAAAAA"] {
+        assert!(SealedPosition::Row(garbled.to_owned()).position().is_none());
+    }
 }
 
 #[test]
