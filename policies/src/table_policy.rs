@@ -88,7 +88,8 @@ pub struct VisibleColumn {
     pub name: String,
     /// Mask of the whole column.
     pub mask: Option<ColumnMask>,
-    /// Masks of fields inside the column, by path below it; only where `mask` is none.
+    /// Masks of fields inside the column, by path below it, in the order in which they apply; the
+    /// empty path is the column itself. Only where `mask` is none.
     pub nested: Vec<(Vec<String>, ColumnMask)>,
 }
 

@@ -38,11 +38,10 @@ pub(super) async fn run(config: Config, args: ExplainArgs) -> Result<(), CliErro
         None => output::say(format!("role \"{role}\" does not see table \"{name}\": it is not found")),
         Some(policy) => {
             let time_travel = assembly.policies.may_time_travel(&role, &name);
-            output::say(in_words(&role, &name, &snapshot, &policy, time_travel));
-            output::say(as_sql(&name, &policy));
+            output::say(in_words(&role, &name, &snapshot, &policy, time_travel))?;
+            output::say(as_sql(&name, &policy))
         }
     }
-    Ok(())
 }
 
 fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
@@ -89,11 +88,14 @@ fn list(items: &[impl AsRef<str>]) -> String {
 
 fn masks_in_words(column: &VisibleColumn) -> Vec<String> {
     let whole = column.mask.iter().map(|mask| format!("{}: {}", column.name, mask.describe()));
-    let nested = column
-        .nested
-        .iter()
-        .map(|(path, mask)| format!("{}.{}: {}", column.name, path.join("."), mask.describe()));
+    let nested =
+        column.nested.iter().map(|(path, mask)| format!("{}: {}", field_path(column, path), mask.describe()));
     whole.chain(nested).collect()
+}
+
+fn field_path(column: &VisibleColumn, below: &[String]) -> String {
+    let names: Vec<&str> = std::iter::once(&column.name).chain(below).map(String::as_str).collect();
+    names.join(".")
 }
 
 /// Masks that have no SQL of their own are written as functions of that name.
@@ -113,7 +115,7 @@ fn column_as_sql(column: &VisibleColumn) -> String {
         let masks: Vec<String> = column
             .nested
             .iter()
-            .map(|(path, mask)| format!("{}: {}", path.join("."), mask.describe()))
+            .map(|(path, mask)| format!("{}: {}", field_path(column, path), mask.describe()))
             .collect();
         return format!("mask_fields({name}) AS {name} /* {} */", masks.join("; "));
     }

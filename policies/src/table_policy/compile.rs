@@ -156,8 +156,7 @@ impl Compiler<'_> {
         let mask = match whole {
             // A null struct would still name the fields that do not exist for the role.
             Some(ColumnMask::Null) if !absent.is_empty() => {
-                let left = column.children.iter().filter(|child| !shown.absent.contains(&child.path));
-                nested = left.map(|child| (below(&child.path), ColumnMask::Null)).collect();
+                nested.push((Vec::new(), ColumnMask::Null));
                 None
             }
             other => other,
