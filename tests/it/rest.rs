@@ -9,6 +9,7 @@ mod discovery;
 mod functions;
 mod health;
 mod lookup;
+mod nested;
 mod problems;
 mod protocol;
 mod rows;

@@ -4,15 +4,16 @@
 mod aggregate;
 mod expand;
 mod inline;
+mod nested;
+mod splitting;
 pub mod sql;
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use arrow::datatypes::SchemaRef;
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
@@ -36,6 +37,7 @@ pub struct Rows {
 /// Optimizes and runs `plan` to its end.
 async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Result<Rows, EngineError> {
     inline::check(plan)?;
+    nested::check(plan)?;
     let optimized = state.optimize(plan).and_then(row_wise::plan).map_err(EngineError::planning)?;
     tokio::task::yield_now().await;
     let mut physical = physical_plan(state, &optimized).await?;
@@ -49,6 +51,7 @@ async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Resul
     if state.config().target_partitions() == 1 {
         physical = in_order::merged(physical).map_err(EngineError::planning)?;
     }
+    let physical = nested::whole_sorts(physical).map_err(EngineError::planning)?;
     let physical =
         preempt::everywhere(physical, engine.config.resident_bytes_max).map_err(EngineError::planning)?;
     let schema = physical.schema();
@@ -94,49 +97,4 @@ fn sliced_bytes(batch: &RecordBatch) -> usize {
             column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
         })
         .sum()
-}
-
-/// How many ways to split a plan: one where the answer would depend on which partition comes
-/// first (float sums, `LIMIT` without a full order), so that the same question at the same
-/// version is the same answer.
-fn partitions(engine: &Engine, plan: &LogicalPlan) -> Result<usize, EngineError> {
-    let mut one = false;
-    plan.apply_with_subqueries(|node| {
-        one |= match node {
-            LogicalPlan::Limit(_) => true,
-            LogicalPlan::Sort(sort) => sort.fetch.is_some(),
-            LogicalPlan::Window(_) => true,
-            LogicalPlan::Aggregate(aggregate) => {
-                aggregate.aggr_expr.iter().any(|e| depends_on_order(e, node))
-            }
-            _ => false,
-        };
-        Ok(if one { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    })
-    .map_err(EngineError::planning)?;
-    Ok(if one { 1 } else { engine.config.partitions })
-}
-
-fn depends_on_order(expr: &Expr, node: &LogicalPlan) -> bool {
-    let inputs = node.inputs();
-    let Some(schema) = inputs.first().map(|input| Arc::clone(input.schema())) else { return true };
-    let mut depends = false;
-    let walked = expr.apply(|e| {
-        if let Expr::AggregateFunction(f) = e {
-            let exact = ["count", "min", "max", "bool_and", "bool_or", "bit_and", "bit_or", "bit_xor"];
-            let of = |ok: fn(&DataType) -> bool| {
-                f.params.args.iter().all(|a| a.get_type(schema.as_ref()).is_ok_and(|t| ok(&t)))
-            };
-            let fixed = match f.func.name() {
-                name if exact.contains(&name) => true,
-                "sum" => of(|t| !t.is_floating()),
-                // Means of integers are summed as floats.
-                "avg" => of(DataType::is_decimal),
-                _ => false,
-            };
-            depends |= !fixed;
-        }
-        Ok(TreeNodeRecursion::Continue)
-    });
-    depends || walked.is_err()
 }

@@ -118,6 +118,11 @@ impl SecuredTable {
         &self.fingerprint
     }
 
+    /// There may be rows that the caller does not see.
+    pub(in crate::engine) fn hides_rows(&self) -> bool {
+        !matches!(self.rows, VisibleRows::All)
+    }
+
     /// The caller sees every row and column in the clear.
     pub fn is_unfiltered(&self) -> bool {
         self.unfiltered

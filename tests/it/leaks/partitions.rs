@@ -63,3 +63,37 @@ fn rows_come_and_fail_in_one_order_whatever_is_hidden() {
         }
     });
 }
+
+/// Four batches of the engine, two of which hold a row that fails; the first of them takes longer, as
+/// one does that hidden rows lie in.
+#[test]
+fn the_first_row_that_fails_is_told_however_long_it_takes() {
+    run(async {
+        let setup =
+            Setup::new("first-failure", POLICIES).table(json!({ "name": "events", "location": "events" }));
+        let ids: ArrayRef = Arc::new((0..30_000).collect::<Int64Array>());
+        let tenants: ArrayRef = Arc::new((0..30_000).map(|_| Some("a")).collect::<StringArray>());
+        let long = "long ".repeat(100);
+        let slow = |id: i64| if (8_192..16_384).contains(&id) { &*long } else { "" };
+        let texts: ArrayRef = Arc::new((0..30_000).map(|id| Some(slow(id))).collect::<StringArray>());
+        let columns = [("id", ids, true), ("tenant", tenants, true), ("text", texts, true)];
+        let rows = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+        HandTable::create(&setup.place("events"), &rows.schema()).row_group_rows(30_000).append(&[rows]);
+        let gateway = setup.start().await;
+        let caller = gateway.role("tenant");
+        let failing = "cast(case when id in (9000, 17001) then 'x' || cast(id as varchar) \
+                       else cast(character_length(reverse(text)) as varchar) end as int)";
+        let grouped =
+            json!({ "measures": [{ "fn": "count", "as": "n" }], "filter": format!("{failing} >= 0") });
+        for _ in 0..3 {
+            for answer in [
+                caller.sql(&format!("select min({failing}) from events")).await,
+                caller.post("/v1/tables/events/aggregate", &grouped).await,
+            ] {
+                let failed = answer.expect_status(400).json();
+                assert!(failed["detail"].as_str().unwrap().contains("'x9000'"), "{failed}");
+            }
+        }
+        gateway.shutdown().await;
+    });
+}

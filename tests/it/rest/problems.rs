@@ -163,6 +163,24 @@ fn malformed_filters_are_client_errors() {
     });
 }
 
+/// The engine knows one character that escapes. What it does not know is the caller's mistake, whether
+/// it is met above the barrier or would have been met below it.
+#[test]
+fn patterns_with_another_escape_are_client_errors() {
+    run(async {
+        let admin = Gateway::demo().await.role("admin");
+        let filter = "dest LIKE 'z!%' ESCAPE '!'";
+        let body = json!({ "measures": [{ "fn": "count", "as": "n" }], "filter": filter });
+        for answer in [
+            admin.ask(FLIGHTS, &[("filter", filter)]).await,
+            admin.sql(&format!("select count(*) from flights where {filter}")).await,
+            admin.post("/v1/tables/flights/aggregate", &body).await,
+        ] {
+            assert_eq!(answer.status, 400, "{}", answer.text());
+        }
+    });
+}
+
 #[test]
 fn malformed_parameters_are_client_errors() {
     run(async {

@@ -37,7 +37,9 @@ fn safe(expr: &Expr, clear: &dyn Fn(&str) -> bool, depth: usize) -> bool {
         }
         Expr::IsNull(inner) | Expr::IsNotNull(inner) => is_column(inner),
         Expr::Like(like) => {
-            !like.negated && !like.case_insensitive && is_column(&like.expr) && is_prefix(&like.pattern)
+            // The engine plans no other escape than the backslash.
+            let plain = !like.negated && !like.case_insensitive && like.escape_char.is_none();
+            plain && is_column(&like.expr) && is_prefix(&like.pattern)
         }
         _ => false,
     }
@@ -110,7 +112,9 @@ pub(in crate::engine) fn is_infallible(expr: &Expr, type_of: &dyn Fn(&Expr) -> O
             is_infallible(&list.expr, type_of) && list.list.iter().all(|e| is_infallible(e, type_of))
         }
         Expr::Like(like) => {
-            matches!(like.pattern.as_ref(), Expr::Literal(..)) && is_infallible(&like.expr, type_of)
+            like.escape_char.is_none()
+                && matches!(like.pattern.as_ref(), Expr::Literal(..))
+                && is_infallible(&like.expr, type_of)
         }
         Expr::Case(case) => {
             case.expr.as_ref().is_none_or(|e| is_infallible(e, type_of))

@@ -9,7 +9,8 @@ use datafusion::functions::expr_fn::{date_trunc, isnan};
 use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct, max, min, sum};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr, lit};
 
-use super::{Rows, partitions, run};
+use super::splitting::partitions;
+use super::{Rows, run};
 use crate::engine::error::{Complaint, EngineError};
 use crate::engine::expression::names::{Names, find, unknown_column};
 use crate::engine::expression::{column, condition};
@@ -33,7 +34,7 @@ pub async fn aggregate(
     let state = engine.session(engine.config.partitions);
     let visible = Arc::clone(&table.schema);
     let names = Names::new(&visible, engine.function_names());
-    let provider = Arc::new(SecuredProvider::new(Arc::clone(engine), table));
+    let provider = Arc::new(SecuredProvider::new(Arc::clone(engine), Arc::clone(&table)));
     let mut plan =
         LogicalPlanBuilder::scan("t", provider_as_source(provider), None).map_err(EngineError::planning)?;
     if let Some(filter) = &statement.filter {
@@ -48,7 +49,7 @@ pub async fn aggregate(
     let plan = plan.aggregate(groups.clone(), measures).map_err(EngineError::planning)?;
     let plan = plan.project(outputs.iter().map(|name| column(name))).map_err(EngineError::planning)?;
     let plan = finish(engine, &state, plan, statement, groups.len())?;
-    let state = engine.session(partitions(engine, &plan)?);
+    let state = engine.session(partitions(engine, &plan, [&table])?);
     run(engine, &state, &plan).await
 }
 

@@ -17,7 +17,8 @@ use datafusion::sql::sqlparser::ast::{Query, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::{Rows, expand, partitions, run};
+use super::splitting::partitions;
+use super::{Rows, expand, run};
 use crate::engine::error::{Complaint, EngineError, TextPosition};
 use crate::engine::expression::{Budget, measure, parse_error, typed_plan};
 use crate::engine::secured::SecuredTable;
@@ -103,7 +104,7 @@ pub async fn sql(
     let plan = params::bind(plan, params)?;
     let plan = typed_plan(plan).map_err(EngineError::planning)?;
     refuse_repeated_columns(&plan)?;
-    let state = session(engine, tables, partitions(engine, &plan)?)?;
+    let state = session(engine, tables, partitions(engine, &plan, tables.values())?)?;
     run(engine, &state, &plan).await
 }
 

@@ -41,10 +41,7 @@ impl SecuredProvider {
     /// One for a filtered role: which files are read depends on statistics of hidden rows, and where
     /// they are cut into partitions would show in the order of rows and in which of them fails first.
     fn partitions(&self, state: &SessionState) -> usize {
-        match self.table.rows {
-            VisibleRows::All => state.config().target_partitions(),
-            VisibleRows::Where { .. } | VisibleRows::Nothing => 1,
-        }
+        if self.table.hides_rows() { 1 } else { state.config().target_partitions() }
     }
 }
 
