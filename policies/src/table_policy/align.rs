@@ -13,6 +13,8 @@ use crate::row_filter::Columns;
 pub(super) struct Aligned {
     /// Current names from the column down; lists are no step.
     pub(super) path: Vec<String>,
+    /// The dotted path by which tags and ids know it.
+    pub(super) spelling: Spelling,
     /// Names that rules know it by; `None` when it was not there when the rules were bound.
     pub(super) rule_path: Option<Vec<String>>,
     pub(super) data_type: DataType,
@@ -49,8 +51,8 @@ struct Side<'a> {
 }
 
 /// Where a field stands, as paths are spelled: plainly, and with `element` for each list.
-#[derive(Clone, Default)]
-struct Spelling {
+#[derive(Debug, Clone, Default)]
+pub(super) struct Spelling {
     plain: String,
     with_elements: String,
 }
@@ -67,9 +69,28 @@ impl Spelling {
         Self { plain: join(&self.plain, name), with_elements: join(&inner, name) }
     }
 
-    fn get<'m, V>(&self, map: &'m BTreeMap<String, V>) -> impl Iterator<Item = &'m V> {
+    /// Whether this dotted path names the field itself.
+    pub(super) fn is(&self, path: &str) -> bool {
+        self.plain == path || self.with_elements == path
+    }
+
+    /// Whether this dotted path leads on from the field.
+    pub(super) fn leads_to(&self, path: &str) -> bool {
+        let leads = |own: &str| path.strip_prefix(own).is_some_and(|rest| rest.starts_with('.'));
+        leads(&self.plain) || leads(&self.with_elements)
+    }
+
+    pub(super) fn get<'m, V>(&self, map: &'m BTreeMap<String, V>) -> impl Iterator<Item = &'m V> {
         let other = (self.with_elements != self.plain).then(|| map.get(&self.with_elements));
         map.get(&self.plain).into_iter().chain(other.flatten())
+    }
+}
+
+impl TableShape {
+    /// Whether there is a column, or a field inside structs, of this name: the names that tags stand
+    /// on. What is inside a map has none.
+    pub fn has_field(&self, name: &str) -> bool {
+        align(self, self).iter().flat_map(Aligned::walk).any(|node| node.spelling.is(name))
     }
 }
 
@@ -160,7 +181,7 @@ impl Matcher {
         let rule_path = counterpart
             .filter(|known| inner_fields(field.data_type()).is_some() || !is_opaque(field, known.field))
             .map(|known| known.path);
-        Aligned { path, rule_path, data_type: field.data_type().clone(), tags, in_list, children }
+        Aligned { path, spelling, rule_path, data_type: field.data_type().clone(), tags, in_list, children }
     }
 }
 

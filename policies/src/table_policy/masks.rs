@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use arrow_schema::DataType;
 
+use super::TableShape;
 use super::align::{Aligned, RuleColumns, align};
 use super::compile::{Compiler, Shown, expression_problem, unknown_column};
 use super::role::{Located, TagMask, WrittenMask};
@@ -20,6 +21,15 @@ pub(super) struct PlacedMask {
 
 /// Masks by current path.
 pub(super) type PlacedMasks = BTreeMap<Vec<String>, PlacedMask>;
+
+impl<'a> Shown<'a> {
+    /// The column and the fields inside it that the role sees.
+    fn fields(&self) -> impl Iterator<Item = &'a Aligned> {
+        let absent = &self.absent;
+        let is_there = move |node: &&Aligned| !absent.iter().any(|path| node.path.starts_with(path));
+        self.column.walk().into_iter().filter(is_there)
+    }
+}
 
 impl Compiler<'_> {
     pub(super) fn place_masks(
@@ -44,22 +54,19 @@ impl Compiler<'_> {
             }
         }
         let cleared = self.cleared(columns, &masks, problems);
-        for column in shown {
-            for node in column.column.walk() {
-                let gone = column.absent.iter().any(|path| node.path.starts_with(path));
-                if gone || masks.contains_key(&node.path) || cleared.contains(&node.path) {
-                    continue;
+        for node in shown.iter().flat_map(Shown::fields) {
+            if masks.contains_key(&node.path) || cleared.contains(&node.path) {
+                continue;
+            }
+            match self.tag_mask(node, columns) {
+                Ok(Some(placed)) => {
+                    masks.insert(node.path.clone(), placed);
                 }
-                match self.tag_mask(node, columns) {
-                    Ok(Some(placed)) => {
-                        masks.insert(node.path.clone(), placed);
-                    }
-                    Ok(None) => {}
-                    Err(problem) => problems.push(problem),
-                }
+                Ok(None) => {}
+                Err(problem) => problems.push(problem),
             }
         }
-        self.check_tagged_fields(columns, shown, problems);
+        self.check_tagged_names(columns, shown, problems);
         masks
     }
 
@@ -112,30 +119,52 @@ impl Compiler<'_> {
         covering.max_by_key(|rule| rule.tag.len())
     }
 
-    /// A tag that asks for a mask must stand on something that can be masked: a field inside a
-    /// map can't be, and would show.
-    fn check_tagged_fields(
+    /// A tag that asks for a mask must stand on something that can be masked. A name that neither
+    /// this version nor the bound table has is most likely misspelled, and what is inside a map
+    /// can't be masked: either would show.
+    fn check_tagged_names(
         &self,
         columns: &RuleColumns<'_>,
         shown: &[Shown<'_>],
         problems: &mut Vec<Diagnostic>,
     ) {
         for (name, tags) in &self.current.tags {
-            let Some(rule) = tags.iter().find_map(|tag| self.closest(tag)) else { continue };
-            let of_shown = shown.iter().any(|column| {
-                let top = column.column.path.first();
-                top.is_some_and(|top| {
-                    name.strip_prefix(top.as_str()).is_some_and(|rest| rest.starts_with('.'))
-                })
-            });
-            if of_shown && !names_field(columns.0, name) && !names_field(&align(self.known, self.known), name)
-            {
-                problems.push(rule.mask.problem(format!(
-                    "\"{name}\" of table \"{}\" is tagged but is no field that can be masked",
-                    self.table
-                )));
+            let covering = tags.iter().find_map(|tag| Some((tag, self.closest(tag)?)));
+            let Some((tag, rule)) = covering else { continue };
+            if columns.0.iter().flat_map(Aligned::walk).any(|node| node.spelling.is(name)) {
+                continue;
             }
+            let known = align(self.known, self.known);
+            let gone = known.iter().flat_map(Aligned::walk).find(|node| node.spelling.is(name));
+            let table = self.table;
+            let problem = match gone {
+                Some(gone) if !self.may_be_renamed(gone, shown) => continue,
+                Some(_) => {
+                    format!("\"{name}\" of table \"{table}\" is tagged \"{tag}\" and may have been renamed")
+                }
+                None if is_inside_hidden(name, &[columns.0, &known], shown) => continue,
+                None => format!(
+                    "\"{name}\" of table \"{table}\" is tagged \"{tag}\" but is no column and no field that can be masked"
+                ),
+            };
+            let problem = rule.mask.problem(problem);
+            problems.push(match columns.similar_name(name) {
+                Some(similar) => problem.with_hint(format!("did you mean \"{similar}\"?")),
+                None => problem,
+            });
         }
+    }
+
+    /// Whether one of the fields that the role sees may be the tagged one that this version lacks,
+    /// under another name. Ids would tell, where both have one.
+    fn may_be_renamed(&self, gone: &Aligned, shown: &[Shown<'_>]) -> bool {
+        let has_id =
+            |node: &Aligned, shape: &TableShape| node.spelling.get(&shape.column_ids).next().is_some();
+        let followed = has_id(gone, self.known);
+        shown
+            .iter()
+            .flat_map(Shown::fields)
+            .any(|node| node.rule_path.is_none() && !(followed && has_id(node, self.current)))
     }
 
     fn mask(
@@ -203,11 +232,12 @@ fn hashes_by_tag(rule: &TagMask) -> bool {
     )
 }
 
-fn names_field(aligned: &[Aligned], name: &str) -> bool {
-    const LIST_ITEM: &str = ".element";
-    let without_lists = name.replace(LIST_ITEM, "");
-    aligned.iter().flat_map(Aligned::walk).any(|node| {
-        let path = node.path.join(".");
-        path == name || path == without_lists
-    })
+/// Whether the name leads into something that has no fields to name, such as a map, and that the
+/// role does not see.
+fn is_inside_hidden(name: &str, versions: &[&[Aligned]], shown: &[Shown<'_>]) -> bool {
+    let leads = |node: &Aligned| {
+        node.spelling.leads_to(name) && node.data_type.is_nested() && node.children.is_empty()
+    };
+    let is_there = versions.iter().flat_map(|columns| columns.iter()).flat_map(Aligned::walk).any(leads);
+    is_there && !shown.iter().flat_map(Shown::fields).any(leads)
 }

@@ -5,12 +5,15 @@
 
 use std::fs;
 
+use arrow::array::{ArrayRef, ListArray, new_null_array};
+use arrow::buffer::OffsetBuffer;
 use arrow_schema::{Fields, Schema};
 use serde_json::{Value, json};
 
 use super::*;
 
 mod renames;
+mod tags;
 
 const FLIGHTS: [(&str, DataType); 5] = [
     ("flight_id", DataType::Int64),
@@ -189,6 +192,17 @@ fn hidden_columns_and_fields_do_not_exist() {
     let policy = see(&set, "people").unwrap();
     let field = policy.columns[1].output_field(schema.field(3)).unwrap();
     assert!(!format!("{field:?}").contains("email") && field.is_nullable());
+    let set = table("columns: '*', hide: [items.price], masks: { items: null }").unwrap();
+    let items = &see(&set, "people").unwrap().columns[4];
+    let field = schema.field(4);
+    let DataType::List(item) = field.data_type() else { panic!("no list") };
+    let DataType::Struct(fields) = item.data_type() else { panic!("no structs") };
+    let two = new_null_array(&DataType::Struct(fields.clone()), 2);
+    let offsets = OffsetBuffer::from_lengths([2, 0]);
+    let raw: ArrayRef = Arc::new(ListArray::new(Arc::clone(item), offsets, two, None));
+    let masked = items.apply(&raw).unwrap();
+    assert_eq!(masked.data_type(), items.output_field(field).unwrap().data_type());
+    assert_eq!(masked.null_count(), 2, "how many items there are shows");
     let set = table("columns: '*', hide: [profile.email, profile.age]").unwrap();
     assert!(!names(&see(&set, "people").unwrap()).contains(&"profile"));
 }
