@@ -1,6 +1,6 @@
 //! All tables: owns their set, discovery and following. Does not know what a snapshot holds.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,15 +12,17 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::CatalogConfig;
-use crate::discovery::discover;
+use crate::discovery::DiscoveryTrouble;
 use crate::error::CatalogError;
 use crate::store::Stores;
 use crate::table::{Table, TableContext};
 
 mod follower;
 mod load_slots;
+mod search;
 
 use load_slots::LoadSlots;
+use search::Origins;
 
 /// The tables that are declared or were discovered, each at its last good version.
 #[derive(Debug)]
@@ -31,8 +33,9 @@ pub struct Catalog {
     declared: BTreeMap<String, Arc<Table>>,
     tables: ArcSwap<BTreeMap<String, Arc<Table>>>,
     slots: LoadSlots,
-    /// Searches follow one another.
-    discovering: tokio::sync::Mutex<()>,
+    troubles: ArcSwap<Vec<DiscoveryTrouble>>,
+    /// Held while the prefixes are searched: searches follow one another.
+    origins: tokio::sync::Mutex<Origins>,
 }
 
 impl Catalog {
@@ -73,7 +76,8 @@ impl Catalog {
             tables: ArcSwap::from_pointee(declared.clone()),
             declared,
             slots: LoadSlots::new(config.concurrent_loads_max),
-            discovering: tokio::sync::Mutex::new(()),
+            troubles: ArcSwap::from_pointee(search::not_yet_searched(&config.discover)),
+            origins: tokio::sync::Mutex::default(),
             config,
         });
         let _ = tokio::time::timeout(catalog.config.load_timeout(), catalog.refresh()).await;
@@ -112,8 +116,14 @@ impl Catalog {
         tokio::join!(self.look_at(declared), found);
     }
 
-    /// A count that changes whenever the version, schema or availability of a table does, or a
-    /// table comes or goes.
+    /// What went wrong in the last search of the discovery prefixes, in their order: at most
+    /// [`search::TROUBLES_MAX`].
+    pub fn discovery_troubles(&self) -> Arc<Vec<DiscoveryTrouble>> {
+        self.troubles.load_full()
+    }
+
+    /// A count that changes whenever the version, schema or availability of a table does, a table
+    /// comes or goes, or a search meets other troubles than the last.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.context.changes.subscribe()
     }
@@ -127,54 +137,5 @@ impl Catalog {
         let _slot = self.slots.acquire(table).await;
         // A failed look shows in the table's status.
         let _ = table.refresh().await;
-    }
-
-    /// Registers tables that appeared below the discovery prefixes and drops those that are gone.
-    /// While a prefix can't be searched, nothing found below any is dropped.
-    async fn discover(&self) {
-        if self.config.discover.is_empty() {
-            return;
-        }
-        let _turn = self.discovering.lock().await;
-        let before = self.tables.load_full();
-        let mut tables = self.declared.clone();
-        let mut roots: HashSet<String> =
-            tables.values().filter_map(|table| table.root().map(ToString::to_string)).collect();
-        let mut complete = true;
-        for entry in &self.config.discover {
-            let room = self.config.discovered_tables_max.saturating_sub(tables.len() - self.declared.len());
-            let search = discover(entry, &self.base_dir, &self.context.stores, room);
-            let limit = self.config.load_timeout();
-            let searched = tokio::time::timeout(limit, search).await;
-            let found = match searched.unwrap_or(Err(CatalogError::Timeout { limit })) {
-                Ok(found) => found,
-                Err(error) => {
-                    tracing::warn!(reason = error.reason(), "discovery failed");
-                    complete = false;
-                    continue;
-                }
-            };
-            for definition in found {
-                if tables.contains_key(&definition.name) {
-                    continue;
-                }
-                let table = match before.get(&definition.name) {
-                    Some(known) if *known.definition() == definition => Arc::clone(known),
-                    _ => Arc::new(Table::new(definition, &self.base_dir, self.context.clone())),
-                };
-                if table.root().is_some_and(|root| roots.insert(root.to_string())) {
-                    tables.insert(table.name().to_owned(), table);
-                }
-            }
-        }
-        if !complete {
-            for (name, table) in before.iter() {
-                tables.entry(name.clone()).or_insert_with(|| Arc::clone(table));
-            }
-        }
-        if !tables.keys().eq(before.keys()) {
-            self.tables.store(Arc::new(tables));
-            self.context.changes.send_modify(|count| *count = count.wrapping_add(1));
-        }
     }
 }

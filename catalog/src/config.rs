@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::definition::{DiscoverDefinition, TableDefinition};
 use crate::error::CatalogError;
+use crate::name;
 use crate::store::settings::StoreDefinition;
 
 /// Settings of the catalog.
@@ -71,7 +72,12 @@ impl CatalogConfig {
             ("concurrent_loads_max", self.concurrent_loads_max as u64),
         ] {
             if value == 0 {
-                faults.push(CatalogError::InvalidSetting { setting, reason: "it is 0".to_owned() });
+                faults.push(invalid(setting, "must be at least 1".to_owned()));
+            }
+        }
+        for (setting, value, ceiling) in self.ceilings() {
+            if value > ceiling {
+                faults.push(invalid(setting, format!("must be at most {ceiling}")));
             }
         }
         for (at, table) in self.tables.iter().enumerate() {
@@ -84,11 +90,30 @@ impl CatalogConfig {
         }
         for entry in &self.discover {
             if entry.prefix.trim().is_empty() {
-                let reason = "a prefix is empty".to_owned();
-                faults.push(CatalogError::InvalidSetting { setting: "discover", reason });
+                faults.push(invalid("discover", "names an empty prefix".to_owned()));
+            }
+            // What follows the prefix can only make a name worse.
+            if let Err(fault) = name::validate(&format!("{}x", entry.name_prefix)) {
+                let reason = format!("has a \"name_prefix\" with which no name is valid: {fault}");
+                faults.push(invalid("discover", reason));
             }
         }
         faults
+    }
+
+    const fn ceilings(&self) -> [(&'static str, u64, u64); 10] {
+        [
+            ("poll_interval_ms", self.poll_interval_ms, TIME_MS_CEILING),
+            ("discover_interval_ms", self.discover_interval_ms, TIME_MS_CEILING),
+            ("discovered_tables_max", self.discovered_tables_max as u64, COUNT_CEILING),
+            ("concurrent_loads_max", self.concurrent_loads_max as u64, COUNT_CEILING),
+            ("load_timeout_ms", self.load_timeout_ms, TIME_MS_CEILING),
+            ("followed_commits_max", self.followed_commits_max, COUNT_CEILING),
+            ("followed_commit_bytes_max", self.followed_commit_bytes_max, BYTES_CEILING),
+            ("retained_versions_max", self.retained_versions_max as u64, COUNT_CEILING),
+            ("retained_ms", self.retained_ms, TIME_MS_CEILING),
+            ("deletion_vectors_bytes_max", self.deletion_vectors_bytes_max, BYTES_CEILING),
+        ]
     }
 
     pub(crate) const fn load_timeout(&self) -> Duration {
@@ -96,10 +121,33 @@ impl CatalogConfig {
     }
 }
 
+const fn invalid(setting: &'static str, reason: String) -> CatalogError {
+    CatalogError::InvalidSetting { setting, reason }
+}
+
+/// A year: the end of a wait must be a point in time that exists.
+const TIME_MS_CEILING: u64 = 365 * 24 * 60 * 60 * 1_000;
+/// Fewer than a semaphore can have.
+const COUNT_CEILING: u64 = 1_000_000;
+/// A PiB: sums of sizes do not overflow.
+const BYTES_CEILING: u64 = 1 << 50;
+
 #[cfg(test)]
 mod tests {
     use super::CatalogConfig;
-    use crate::definition::TableDefinition;
+    use crate::definition::{DiscoverDefinition, TableDefinition};
+    use crate::error::CatalogError;
+    use crate::name::NAME_CHARS_MAX;
+
+    #[test]
+    fn as_many_loads_as_the_ceiling_are_taken_and_one_more_is_not() {
+        let with = |concurrent_loads_max| {
+            CatalogConfig { concurrent_loads_max, ..CatalogConfig::default() }.faults()
+        };
+        assert!(with(1_000_000).is_empty());
+        let faults = with(1_000_001);
+        assert_eq!(faults[0].setting(), Some(("concurrent_loads_max", "must be at most 1000000")));
+    }
 
     #[test]
     fn every_fault_is_reported_at_once() {
@@ -113,5 +161,21 @@ mod tests {
             ..CatalogConfig::default()
         };
         assert_eq!(config.faults().len(), 3);
+    }
+
+    #[test]
+    fn a_name_prefix_must_leave_room_for_a_valid_name() {
+        let faults = |name_prefix: String| {
+            let entry = DiscoverDefinition { prefix: "lake".to_owned(), name_prefix, depth_max: 4 };
+            CatalogConfig { discover: vec![entry], ..CatalogConfig::default() }.faults()
+        };
+        for bad in ["1", "a b", "-", "ä", &"n".repeat(NAME_CHARS_MAX)] {
+            let faults = faults(bad.to_owned());
+            let reason = faults.first().and_then(CatalogError::setting).map(|(_, reason)| reason.to_owned());
+            assert!(reason.is_some_and(|reason| reason.contains("name_prefix")), "{bad}");
+        }
+        for good in ["", "a.", "_", &"n".repeat(NAME_CHARS_MAX - 1)] {
+            assert!(faults(good.to_owned()).is_empty(), "{good}");
+        }
     }
 }

@@ -151,6 +151,9 @@ pub enum CatalogError {
     /// The object store failed.
     #[error("object store failed: {0}")]
     Store(#[from] object_store::Error),
+    /// A local directory that cannot be listed.
+    #[error("listing it failed: {0}")]
+    Listing(#[source] std::io::Error),
     /// A background task ended without an answer.
     #[error("reading the log ended abnormally: {reason}")]
     Task {
@@ -163,6 +166,14 @@ pub enum CatalogError {
 }
 
 impl CatalogError {
+    /// The setting to blame, as its field is named, and what is wrong with it.
+    pub fn setting(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::InvalidSetting { setting, reason } => Some((setting, reason)),
+            _ => None,
+        }
+    }
+
     /// The message with credentials cut out of every URL in it: what goes into reasons and logs.
     pub fn reason(&self) -> String {
         redact(&self.to_string())

@@ -1,6 +1,7 @@
 //! The server's configuration: owns the typed tree, its defaults and its checks. Does not read
 //! files ([`file`]) and does not start anything; each layer takes its own section by value.
 
+mod ceilings;
 pub mod cursors;
 mod file;
 pub mod limits;
@@ -85,7 +86,12 @@ impl Config {
         section("cursors", self.cursors.problems());
         section("telemetry", self.telemetry.problems());
         let faults = self.catalog.faults();
-        section("catalog", faults.into_iter().map(|fault| ("tables", fault.to_string())).collect());
+        let placed = faults.iter().map(|fault| match fault.setting() {
+            Some((setting, reason)) => (setting, reason.to_owned()),
+            None => ("tables", fault.to_string()),
+        });
+        section("catalog", placed.collect());
+        section("tokens", trust::token_problems(&self.tokens));
         if self.tokens.issuers.is_empty() && self.tokens.anonymous_role.is_none() {
             let message =
                 "names neither an issuer nor an anonymous role, so that nobody could call".to_owned();
@@ -97,6 +103,16 @@ impl Config {
     /// A problem with a declared table, at the line where it is declared when there is one.
     pub fn table_problem(&self, table: &str, message: &str) -> Diagnostic {
         file::table_problem(&self.file, table, message)
+    }
+
+    /// A problem with what is declared of a table's column, at the column's line.
+    pub fn column_problem(&self, table: &str, column: &str, message: &str) -> Diagnostic {
+        file::column_problem(&self.file, table, column, message)
+    }
+
+    /// A problem with a discovery prefix, at its line.
+    pub fn prefix_problem(&self, prefix: &str, message: &str) -> Diagnostic {
+        file::prefix_problem(&self.file, prefix, message)
     }
 
     /// A problem with a section or field, at its line when it is written down.

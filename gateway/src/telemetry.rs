@@ -113,6 +113,11 @@ impl Metrics {
         self.local(|| metrics::gauge!("sluice_policies_current").set(if current { 1.0 } else { 0.0 }));
     }
 
+    /// Token key files were looked at: whether they, as they are now, are the keys in force.
+    pub fn token_keys_current(&self, current: bool) {
+        self.local(|| metrics::gauge!("sluice_token_keys_current").set(if current { 1.0 } else { 0.0 }));
+    }
+
     /// Certificate files were looked at: whether they, as they are now, are in force. Absent without TLS.
     pub fn certificate_current(&self, current: bool) {
         self.local(|| metrics::gauge!("sluice_certificate_current").set(if current { 1.0 } else { 0.0 }));
@@ -132,6 +137,11 @@ impl Metrics {
         });
     }
 
+    /// How many places below the discovery prefixes the last search could not take in.
+    pub fn discovery_troubles(&self, places: usize) {
+        self.local(|| metrics::gauge!("sluice_discovery_troubles").set(count(places)));
+    }
+
     fn describe(&self) {
         self.local(|| {
             metrics::describe_counter!("sluice_http_requests_total", "Requests answered, by path template");
@@ -148,11 +158,19 @@ impl Metrics {
                 "1 while the policy files are the set in force"
             );
             metrics::describe_gauge!(
+                "sluice_token_keys_current",
+                "1 while the token key files are the keys in force"
+            );
+            metrics::describe_gauge!(
                 "sluice_certificate_current",
                 "1 while the TLS certificate files are the pair in force"
             );
             metrics::describe_counter!("sluice_policy_reloads_total", "Changed policy sets tried");
             metrics::describe_gauge!("sluice_tables", "Tables by state");
+            metrics::describe_gauge!(
+                "sluice_discovery_troubles",
+                "Places below the discovery prefixes that the last search could not search or register"
+            );
         });
     }
 

@@ -11,23 +11,27 @@ use tempfile::TempDir;
 
 use crate::lake::{metadata, protocol};
 
-fn make(lake: &Path, path: &str) {
+pub(crate) fn make(lake: &Path, path: &str) {
     let log = lake.join(path).join("_delta_log");
     std::fs::create_dir_all(&log).unwrap();
     let text = format!("{}\n{}\n", protocol(), metadata("id-1", &["a"]));
     std::fs::write(log.join(format!("{:020}.json", 0)), text).unwrap();
 }
 
-fn names(catalog: &Catalog) -> Vec<String> {
+pub(crate) fn names(catalog: &Catalog) -> Vec<String> {
     catalog.tables().iter().map(|table| table.name().to_owned()).collect()
 }
 
-async fn open(lake: &Path, tables: Vec<TableDefinition>, entry: DiscoverDefinition) -> Arc<Catalog> {
+pub(crate) async fn open(
+    lake: &Path,
+    tables: Vec<TableDefinition>,
+    entry: DiscoverDefinition,
+) -> Arc<Catalog> {
     let config = CatalogConfig { tables, discover: vec![entry], ..CatalogConfig::default() };
     Catalog::open(config, lake, Stores::new()).await.unwrap()
 }
 
-fn entry(prefix: &str) -> DiscoverDefinition {
+pub(crate) fn entry(prefix: &str) -> DiscoverDefinition {
     serde_json::from_value(serde_json::json!({"prefix": prefix})).unwrap()
 }
 
@@ -85,5 +89,8 @@ async fn depth_and_number_of_discovered_tables_are_bounded() {
         };
         let catalog = Catalog::open(config, lake.path(), Stores::new()).await.unwrap();
         assert_eq!(names(&catalog), found);
+        let troubles = catalog.discovery_troubles();
+        assert_eq!(troubles.len(), usize::from(tables_max == 2), "{troubles:?}");
+        assert!(troubles.iter().all(|trouble| trouble.reason.contains("discovered_tables_max")));
     }
 }

@@ -11,4 +11,5 @@ mod order;
 mod polling;
 mod stores;
 mod time_travel;
+mod unsearched;
 mod vectors;

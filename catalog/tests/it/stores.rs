@@ -23,6 +23,7 @@ use tokio::sync::Barrier;
 pub(crate) struct Requests {
     made: Mutex<Vec<String>>,
     broken: AtomicBool,
+    broken_directory: Mutex<Option<String>>,
     hanging: AtomicBool,
     gathering: Mutex<Option<Arc<Barrier>>>,
     under_way: AtomicUsize,
@@ -37,6 +38,14 @@ impl Requests {
         }))
     }
 
+    /// Stores that hold what `bucket` holds, wherever they are said to be.
+    pub(crate) fn stores_of(self: &Arc<Self>, bucket: &Arc<dyn ObjectStore>) -> Stores {
+        let (requests, bucket) = (Arc::clone(self), Arc::clone(bucket));
+        Stores::wrapped(Arc::new(move |_| {
+            Arc::new(RecordingStore { inner: Arc::clone(&bucket), requests: Arc::clone(&requests) })
+        }))
+    }
+
     /// The requests since the last call, as `list DIRECTORY` and `get FILE` by last path part.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.made.lock().unwrap())
@@ -46,7 +55,12 @@ impl Requests {
         self.broken.store(broken, Ordering::SeqCst);
     }
 
-    /// Lets reads wait for ever.
+    /// Lets listings of directories of this name fail.
+    pub(crate) fn fail_in(&self, directory: Option<&str>) {
+        *self.broken_directory.lock().unwrap() = directory.map(str::to_owned);
+    }
+
+    /// Lets reads, and listings of directories, wait for ever.
     pub(crate) fn hang(&self, hanging: bool) {
         self.hanging.store(hanging, Ordering::SeqCst);
     }
@@ -75,7 +89,8 @@ impl Requests {
     fn record(&self, kind: &str, path: Option<&Path>) -> Result<()> {
         let name = path.and_then(Path::filename).unwrap_or_default();
         self.made.lock().unwrap().push(format!("{kind} {name}"));
-        if self.broken.load(Ordering::SeqCst) {
+        let broken_directory = self.broken_directory.lock().unwrap().as_deref() == Some(name);
+        if broken_directory || self.broken.load(Ordering::SeqCst) {
             let source = "https://user:hunter2@store.example/x?sig=hunter3 said no".into();
             return Err(Error::Generic { store: "test", source });
         }
@@ -155,6 +170,9 @@ impl ObjectStore for RecordingStore {
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         self.requests.record("list", prefix)?;
+        if self.requests.hanging.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         self.inner.list_with_delimiter(prefix).await
     }
 

@@ -71,6 +71,10 @@ pub(super) fn report(
             format!("the key files have {} problems; the old keys are in force", keeper.token_problems),
         );
     }
+    if keeper.anonymous_role_undefined {
+        let message = "the policies do not define the anonymous role; callers without a token are refused";
+        reason("tokens", message.to_owned());
+    }
     if keeper.certificate_refused {
         reason("server", "the certificate files cannot be used; the old certificate is in force".to_owned());
     }
@@ -81,6 +85,14 @@ pub(super) fn report(
     }
     if unavailable > 0 {
         reason("catalog", format!("{unavailable} tables cannot be read"));
+    }
+    let troubles = catalog.discovery_troubles().len();
+    metrics.discovery_troubles(troubles);
+    if troubles > 0 {
+        reason(
+            "catalog",
+            format!("{troubles} places below the discovery prefixes cannot be searched or served"),
+        );
     }
     ReadinessReport::of(reasons)
 }

@@ -25,6 +25,17 @@ pub(super) fn table_problem(file: &Path, table: &str, message: &str) -> Diagnost
     Diagnostic::at(file, line, column, format!("table \"{table}\" {message}"))
 }
 
+pub(super) fn column_problem(file: &Path, table: &str, column: &str, message: &str) -> Diagnostic {
+    let below = ["columns", column];
+    let (line, place) = outline_of(file).item_key_place(&["catalog", "tables"], "name", table, &below);
+    Diagnostic::at(file, line, place, format!("table \"{table}\" {message}"))
+}
+
+pub(super) fn prefix_problem(file: &Path, prefix: &str, message: &str) -> Diagnostic {
+    let (line, column) = outline_of(file).item_place(&["catalog", "discover"], "prefix", prefix);
+    Diagnostic::at(file, line, column, format!("discovery prefix \"{prefix}\" {message}"))
+}
+
 pub(super) fn field_problem(file: &Path, path: &[&str], message: &str) -> Diagnostic {
     let (line, column) = outline_of(file).place(path);
     Diagnostic::at(file, line, column, format!("\"{}\" {message}", path.join(".")))

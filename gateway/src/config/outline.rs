@@ -13,7 +13,7 @@ pub(super) struct Outline(Option<Spanned<Node>>);
 
 #[derive(Debug)]
 enum Node {
-    Mapping(Vec<(String, Spanned<Node>)>),
+    Mapping(Vec<(Spanned<String>, Spanned<Node>)>),
     Sequence(Vec<Spanned<Node>>),
     Text(String),
     Other,
@@ -33,10 +33,37 @@ impl Outline {
     /// Line and column of the item, in the sequence at `path`, whose `field` has this text; the
     /// sequence's own when there is no such item.
     pub(super) fn item_place(&self, path: &[&str], field: &str, text: &str) -> (u64, u64) {
-        let Some(sequence) = self.deepest(path) else { return (1, 1) };
-        let Node::Sequence(items) = &sequence.value else { return place_of(sequence) };
+        match self.item(path, field, text) {
+            Some(item) => place_of(item),
+            None => self.place(path),
+        }
+    }
+
+    /// Line and column of the name that ends `below`, a path from such an item down; the item's own
+    /// when it has no such field.
+    pub(super) fn item_key_place(
+        &self,
+        path: &[&str],
+        field: &str,
+        text: &str,
+        below: &[&str],
+    ) -> (u64, u64) {
+        let mut at = self.item(path, field, text);
+        let mut key = None;
+        for name in below {
+            let entry = at.and_then(|node| node.value.entry(name));
+            (key, at) = (entry.map(|(key, _)| key), entry.map(|(_, value)| value));
+        }
+        match key {
+            Some(key) => (key.referenced.line(), key.referenced.column()),
+            None => self.item_place(path, field, text),
+        }
+    }
+
+    fn item(&self, path: &[&str], field: &str, text: &str) -> Option<&Spanned<Node>> {
+        let Node::Sequence(items) = &self.deepest(path)?.value else { return None };
         let has_text = |item: &&Spanned<Node>| matches!(item.value.field(field).map(|found| &found.value), Some(Node::Text(found)) if found == text);
-        items.iter().find(has_text).map_or_else(|| place_of(sequence), place_of)
+        items.iter().find(has_text)
     }
 
     fn deepest(&self, path: &[&str]) -> Option<&Spanned<Node>> {
@@ -51,8 +78,12 @@ impl Outline {
 
 impl Node {
     fn field(&self, name: &str) -> Option<&Spanned<Self>> {
+        self.entry(name).map(|(_, value)| value)
+    }
+
+    fn entry(&self, name: &str) -> Option<&(Spanned<String>, Spanned<Self>)> {
         let Self::Mapping(fields) = self else { return None };
-        fields.iter().find(|(field, _)| field == name).map(|(_, value)| value)
+        fields.iter().find(|(field, _)| field.value == name)
     }
 }
 
@@ -76,7 +107,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
-        let mut fields: Vec<(String, Spanned<Node>)> = Vec::new();
+        let mut fields: Vec<(Spanned<String>, Spanned<Node>)> = Vec::new();
         while let Some(entry) = map.next_entry()? {
             fields.push(entry);
         }

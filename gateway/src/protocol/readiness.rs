@@ -18,7 +18,8 @@ pub struct ReadinessReport {
 pub enum ReadinessStatus {
     /// All is well.
     Ready,
-    /// Serving, but from an old policy set or some stale or unavailable tables.
+    /// Serving, but from an old policy set, without places that discovery cannot search, or with some
+    /// tables stale or unavailable.
     Degraded,
     /// Starting or stopping.
     NotReady,

@@ -76,3 +76,33 @@ fn a_broken_policy_file_keeps_the_old_rules_and_shows() {
         gateway.shutdown().await;
     });
 }
+
+#[test]
+fn a_prefix_that_cannot_be_searched_shows_and_serving_goes_on() {
+    run(async {
+        let setup = Setup::new("no-prefix", accounts::POLICIES)
+            .table(accounts::definition())
+            .with(json!({ "catalog": { "discover": [{ "prefix": "hoard" }], "discover_interval_ms": 50 } }));
+        let _table: HandTable = accounts::write(&setup.place("accounts"));
+        let gateway = setup.start().await;
+        let nobody = gateway.nobody();
+        let gauge = |value: u32| {
+            let line = format!("sluice_discovery_troubles {value}");
+            let metrics = nobody.get("/metrics");
+            async move { metrics.await.text().lines().any(|one| one == line) }
+        };
+        let report = nobody.get("/readyz").await.expect_status(200);
+        assert_eq!(report.json()["status"], json!("degraded"));
+        assert_eq!(report.json()["reasons"][0]["component"], json!("catalog"));
+        assert!(!report.text().contains("hoard") && gauge(1).await, "{}", report.text());
+        let _ = accounts::caller(&gateway, "alice").get("/v1/tables/accounts").await.expect_status(200);
+
+        std::fs::create_dir(gateway.directory.join("hoard")).unwrap();
+        until("readiness is well", || async {
+            (nobody.get("/readyz").await.json()["status"] == "ready").then_some(())
+        })
+        .await;
+        assert!(gauge(0).await);
+        gateway.shutdown().await;
+    });
+}
