@@ -7,6 +7,7 @@ mod listeners;
 mod policy_keeper;
 mod readiness;
 pub mod shutdown;
+mod watched_files;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ use tracing::{info, warn};
 use self::assembly::{Assembly, assemble};
 use self::certificate::Certificate;
 use self::listeners::Listener;
-use self::policy_keeper::{KeeperReport, PolicyKeeper, digest_of};
+use self::policy_keeper::{KeeperReport, PolicyKeeper};
+use self::watched_files::WatchedFiles;
 use crate::config::Config;
 use crate::protocol::auth::Authenticator;
 use crate::protocol::rest::{RestDoor, router};
@@ -93,7 +95,7 @@ impl App {
     /// # Errors
     /// See [`StartError`]; nothing is left running.
     pub async fn start(config: Config) -> Result<RunningApp, StartError> {
-        let loaded = digest_of(&config.policies.files).await;
+        let (policy_files, token_files) = keeper_files(&config).await;
         let Assembly { verifier, cursor_keys, mask_keys, catalog, engine, policies } =
             assemble(&config).await.map_err(StartError::Problems)?;
         let certificate = Certificate::load(config.server.tls.as_ref()).await?;
@@ -114,8 +116,9 @@ impl App {
             cursor_keys,
         });
         let keeper = PolicyKeeper {
-            files: config.policies.files.clone(),
-            loaded,
+            policy_files,
+            token_files,
+            anonymous_role: config.tokens.anonymous_role.clone(),
             interval: Duration::from_millis(config.policies.reload_interval_ms),
             mask_keys,
             catalog: Arc::clone(&catalog),
@@ -188,6 +191,12 @@ impl RunningApp {
 /// When they cannot be used.
 pub async fn check_certificate(config: &Config) -> Result<(), StartError> {
     Certificate::load(config.server.tls.as_ref()).await.map(|_| ())
+}
+
+/// Policy files and token key files as they are before the first load.
+async fn keeper_files(config: &Config) -> (WatchedFiles, WatchedFiles) {
+    let policies = WatchedFiles::as_they_are(config.policies.files.clone()).await;
+    (policies, WatchedFiles::as_they_are(config.tokens.key_files(&config.base_dir)).await)
 }
 
 async fn keep_metrics(metrics: Metrics, cancel: CancellationToken) {

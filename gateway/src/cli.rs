@@ -131,6 +131,8 @@ enum CliError {
     Signals(#[source] std::io::Error),
     #[error("cannot set up logs: {0}")]
     Logs(#[source] tracing_subscriber::util::TryInitError),
+    #[error("cannot print: {0}")]
+    Print(#[source] std::io::Error),
     #[error("the configuration has no \"signing\" section, which names the key to sign with")]
     NoSigning,
     #[error("cannot mint the token: {0}")]

@@ -1,8 +1,11 @@
 //! A problem in a file that a person wrote: owns its place and its words. Does not decide what
 //! is a problem.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 
 /// One problem, at a place in a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +43,7 @@ impl Diagnostic {
     /// repeated beyond what the parser's own message names.
     pub fn yaml(file: &Path, error: &serde_saphyr::Error) -> Self {
         let (line, column) = position(error);
-        let rendered = first_line(&error.without_snippet().to_string());
+        let rendered = first_line(&error.without_snippet().render_with_formatter(&InWords));
         // The place stands before the message already.
         let place = format!(" at line {line}, column {column}");
         let message = rendered.strip_suffix(&place).unwrap_or(&rendered).replace('`', "\"");
@@ -72,6 +75,40 @@ impl fmt::Display for Diagnostic {
 }
 
 impl std::error::Error for Diagnostic {}
+
+/// The parser's words for people, where those for programmers would tell how to call it.
+struct InWords;
+
+impl MessageFormatter for InWords {
+    fn format_message<'e>(&self, error: &'e serde_saphyr::Error) -> Cow<'e, str> {
+        match error {
+            serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
+                Cow::Owned(format!("duplicate key \"{key}\""))
+            }
+            serde_saphyr::Error::DuplicateMappingKey { key: None, .. } => Cow::Borrowed("duplicate key"),
+            serde_saphyr::Error::MultipleDocuments { .. } => {
+                Cow::Borrowed("the file holds more than one YAML document")
+            }
+            serde_saphyr::Error::InvalidScalar { ty, .. } => {
+                Cow::Owned(format!("not {}", value_in_words(ty)))
+            }
+            serde_saphyr::Error::Budget { .. } => Cow::Borrowed("the file is too large or too deeply nested"),
+            _ => UserMessageFormatter.format_message(error),
+        }
+    }
+}
+
+/// What a field takes, whose type the parser calls `ty`.
+fn value_in_words(ty: &str) -> String {
+    match ty {
+        "u32" => format!("a whole number from 0 to {}", u32::MAX),
+        "u64" => format!("a whole number from 0 to {}", u64::MAX),
+        "i64" => format!("a whole number from {} to {}", i64::MIN, i64::MAX),
+        "floating point" => "a number".to_string(),
+        "boolean" => "true or false".to_string(),
+        _ => "a value that can stand here".to_string(),
+    }
+}
 
 fn position(error: &serde_saphyr::Error) -> (u64, u64) {
     error.location().map_or((1, 1), |place| (place.line(), place.column()))

@@ -178,7 +178,9 @@ pub(crate) fn read_limited(path: &Path) -> Result<String, Diagnostic> {
     fs::read_to_string(path).map_err(unreadable)
 }
 
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes a file that the owner alone can read, replacing the one that is there whole or not at all:
+/// no reader and no later start finds half of it, even when the disk was full.
+pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{:016x}.tmp", rand::random::<u64>()));
     let temporary = path.with_file_name(name);
@@ -190,7 +192,7 @@ fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
-        // The first error is the one to report; a leftover holds no more than the ring itself.
+        // The first error is the one to report; a leftover holds no more than the file would have.
         let _ = fs::remove_file(&temporary);
     }
     written

@@ -98,6 +98,14 @@ pub enum Algorithm {
     EdDSA,
 }
 
+impl TokenConfig {
+    /// Every file that keys are read from; relative paths start at `base_dir`.
+    pub fn key_files(&self, base_dir: &Path) -> Vec<PathBuf> {
+        let sources = self.issuers.iter().flat_map(|issuer| &issuer.keys);
+        sources.map(|source| base_dir.join(source.path())).collect()
+    }
+}
+
 /// A file that holds keys. Relative paths start at the folder of the configuration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -108,6 +116,15 @@ pub enum KeySource {
     Pem(PathBuf),
     /// A key ring of shared secrets, for HS256.
     Secret(PathBuf),
+}
+
+impl KeySource {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Jwks(path) | Self::Pem(path) | Self::Secret(path) => path,
+        }
+    }
 }
 
 /// Why a token was refused. No message repeats anything of the token.
@@ -166,6 +183,10 @@ struct Generation {
     verified: Cache<[u8; 32], Arc<Verified>>,
 }
 
+/// Keys that were read and are not in force yet.
+#[derive(Debug)]
+pub struct FreshKeys(Generation);
+
 /// Verifies tokens. Safe to share; keys can be read again while it is in use.
 #[derive(Debug)]
 pub struct TokenVerifier {
@@ -185,16 +206,20 @@ impl TokenVerifier {
         })
     }
 
-    /// Reads every key again. Changed keys take effect at once and whole, and forget every token
-    /// that the old ones verified; on a problem the old ones stay. True when they changed.
-    pub fn reload(&self) -> Result<bool, Vec<Diagnostic>> {
-        let fresh = Generation::read(&self.config, &self.base_dir)?;
+    /// Reads every key again, for [`TokenVerifier::take`]. All problems are reported.
+    pub fn read_again(&self) -> Result<FreshKeys, Vec<Diagnostic>> {
+        Generation::read(&self.config, &self.base_dir).map(FreshKeys)
+    }
+
+    /// Puts these keys in force, at once and whole. Changed ones forget every token that the old ones
+    /// verified. True when they changed.
+    pub fn take(&self, FreshKeys(fresh): FreshKeys) -> bool {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if current.digest == fresh.digest {
-            return Ok(false);
+        let changed = current.digest != fresh.digest;
+        if changed {
+            *current = Arc::new(fresh);
         }
-        *current = Arc::new(fresh);
-        Ok(true)
+        changed
     }
 
     /// The caller behind a token, acting under `requested_role` when given.

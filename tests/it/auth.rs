@@ -3,11 +3,13 @@
 
 mod encodings;
 mod forge;
+mod keys;
 mod malleable;
 mod probing;
 mod reload;
 mod roles;
 mod signatures;
+mod tagged;
 
 use serde_json::{Value, json};
 use sluice_tests::client::Answer;

@@ -5,6 +5,7 @@ mod arguments;
 mod check;
 mod demo;
 mod explain;
+mod pipes;
 mod serve;
 mod token;
 

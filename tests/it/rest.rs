@@ -6,6 +6,7 @@ mod audit;
 mod conditions;
 mod decimals;
 mod discovery;
+mod framing;
 mod functions;
 mod health;
 mod lookup;

@@ -1,8 +1,10 @@
 //! From a configuration to the parts of a gateway, opened and checked: owns the order, bottom up,
 //! and the collecting of every problem. Starts nothing; `check` and `policy explain` use it too.
 
+mod key_rings;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
@@ -47,9 +49,16 @@ pub async fn assemble(config: &Config) -> Result<Assembly, Vec<Diagnostic>> {
     for problem in config.problems() {
         problems.push(config.field_problem(&problem.path, &problem.message));
     }
+    if !problems.is_empty() {
+        // Some values cannot even be tried.
+        return Err(problems);
+    }
     debug!("opening keys");
-    let cursor_keys = keep(key_ring(config, "cursor", config.keys.cursor.as_deref()), &mut problems);
-    let mask_keys = keep(key_ring(config, "mask", config.keys.mask.as_deref()), &mut problems);
+    let cursor_keys = keep(key_rings::open(config, "cursor", config.keys.cursor.as_deref()), &mut problems);
+    let mask_keys = keep(key_rings::open(config, "mask", config.keys.mask.as_deref()), &mut problems);
+    if let (Some(cursor_keys), Some(mask_keys)) = (&cursor_keys, &mask_keys) {
+        problems.extend(key_rings::shared(config, cursor_keys, mask_keys));
+    }
     let verifier = keep(TokenVerifier::load(&config.tokens, &config.base_dir), &mut problems);
     debug!("starting the engine");
     let order_key = cursor_keys.as_deref().and_then(order_key).unwrap_or_default();
@@ -60,6 +69,7 @@ pub async fn assemble(config: &Config) -> Result<Assembly, Vec<Diagnostic>> {
         debug!("loading policies");
         let loaded = load_policies(config.policies.files.clone(), &mask_keys, &catalog, &engine).await;
         let policies = keep(loaded, &mut problems);
+        problems.extend(policies.iter().flat_map(|policies| undefined_roles(config, policies)));
         if let (Some(cursor_keys), Some(verifier), Some(policies), true) =
             (cursor_keys, verifier, policies, problems.is_empty())
         {
@@ -82,17 +92,14 @@ fn keep<T>(outcome: Result<T, Vec<Diagnostic>>, problems: &mut Vec<Diagnostic>) 
     }
 }
 
-fn key_ring(
-    config: &Config,
-    name: &'static str,
-    path: Option<&Path>,
-) -> Result<Arc<KeyRing>, Vec<Diagnostic>> {
-    let Some(path) = path else {
-        let problem =
-            config.field_problem(&["keys", name], "names no key ring, and the server does not start without");
-        return Err(vec![problem.with_hint("make one with 32 random bytes; docs/policies.md has the form")]);
+/// Role names of the configuration that no policy file defines.
+fn undefined_roles(config: &Config, policies: &PolicySet) -> Vec<Diagnostic> {
+    let undefined = config.tokens.anonymous_role.iter().filter(|role| !policies.has_role(role));
+    let problem = |role: &String| {
+        let message = format!("is \"{role}\", which no policy file defines");
+        config.field_problem(&["tokens", "anonymous_role"], &message)
     };
-    KeyRing::load(path).map(Arc::new).map_err(|problem| vec![problem])
+    undefined.map(problem).collect()
 }
 
 fn start_engine(config: &Config, order_key: [u8; 16]) -> Result<Arc<Engine>, Vec<Diagnostic>> {

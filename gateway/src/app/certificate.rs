@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::StartError;
-use super::policy_keeper::{FilesDigest, KeeperReport, SETTLING, digest_of};
+use super::policy_keeper::KeeperReport;
+use super::watched_files::WatchedFiles;
 use crate::config::serving::TlsConfig;
 use crate::telemetry::Metrics;
 
@@ -21,8 +22,7 @@ pub(super) struct Certificate {
     cert_file: PathBuf,
     key_file: PathBuf,
     interval: Duration,
-    /// The files as they were when they were last tried.
-    tried: FilesDigest,
+    files: WatchedFiles,
     in_force: RustlsConfig,
 }
 
@@ -38,10 +38,10 @@ impl Certificate {
         // Another gateway in this process may have installed the same provider already.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let interval = Duration::from_millis(reload_interval_ms);
-        let tried = digest_of(&[cert_file.clone(), key_file.clone()]).await;
+        let files = WatchedFiles::as_they_are(vec![cert_file.clone(), key_file.clone()]).await;
         let (cert, key) = read(&cert_file, &key_file).await.map_err(StartError::Tls)?;
         let in_force = RustlsConfig::from_pem(cert, key).await.map_err(StartError::Tls)?;
-        Ok(Some(Self { cert_file, key_file, interval, tried, in_force }))
+        Ok(Some(Self { cert_file, key_file, interval, files, in_force }))
     }
 
     /// What handshakes use; follows every reload.
@@ -76,26 +76,11 @@ impl Certificate {
     /// Tries files that have changed. Renewals replace them one after the other: half of a new pair
     /// does not fit the other half of the old one and is refused, until the next look.
     async fn look(&mut self) -> Option<io::Result<()>> {
-        let found = self.digest().await;
-        if found == self.tried {
-            return None;
-        }
-        tokio::time::sleep(SETTLING).await;
-        let pair = read(&self.cert_file, &self.key_file).await;
-        if self.digest().await != found {
-            // Still being written: the next look sees the whole.
-            return None;
-        }
-        self.tried = found;
-        let taken = match pair {
+        let pair = self.files.if_changed(read(&self.cert_file, &self.key_file)).await?;
+        Some(match pair {
             Ok((cert, key)) => self.in_force.reload_from_pem(cert, key).await,
             Err(fault) => Err(fault),
-        };
-        Some(taken)
-    }
-
-    async fn digest(&self) -> FilesDigest {
-        digest_of(&[self.cert_file.clone(), self.key_file.clone()]).await
+        })
     }
 }
 

@@ -2,11 +2,9 @@
 //! taking a whole new set or keeping the whole old one. Does not judge policies itself.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use sluice_catalog::catalog::Catalog;
 use sluice_policies::diagnostic::Diagnostic;
 use sluice_policies::keys::KeyRing;
@@ -18,13 +16,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::assembly::{load_policies, shapes};
+use super::watched_files::WatchedFiles;
 use crate::engine::secured::check;
 use crate::engine::session::Engine;
 use crate::telemetry::Metrics;
-
-/// A file that changes again within this time is still being written: half a policy file may well
-/// be valid and open what the whole one closes.
-pub(super) const SETTLING: Duration = Duration::from_millis(100);
 
 /// What is wrong with the files as they are now; absent while they are what is in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,15 +30,17 @@ pub(super) struct KeeperReport {
     pub(super) unfit_tables: usize,
     /// Token key files that were refused: how many problems.
     pub(super) token_problems: usize,
+    /// The policies in force do not define the role of callers without a token.
+    pub(super) anonymous_role_undefined: bool,
     /// Certificate files were refused.
     pub(super) certificate_refused: bool,
 }
 
 /// The task's parts.
 pub(super) struct PolicyKeeper {
-    pub(super) files: Vec<PathBuf>,
-    /// The files as they were before the first load: changes made meanwhile are seen as changes.
-    pub(super) loaded: FilesDigest,
+    pub(super) policy_files: WatchedFiles,
+    pub(super) token_files: WatchedFiles,
+    pub(super) anonymous_role: Option<String>,
     pub(super) interval: Duration,
     pub(super) mask_keys: Arc<KeyRing>,
     pub(super) catalog: Arc<Catalog>,
@@ -54,56 +51,44 @@ pub(super) struct PolicyKeeper {
     pub(super) reports: watch::Sender<KeeperReport>,
 }
 
-/// Which files there are and what they hold.
-pub(super) type FilesDigest = [u8; 32];
-
 impl PolicyKeeper {
     /// Runs until cancelled.
-    pub(super) async fn run(self, cancel: CancellationToken) {
+    pub(super) async fn run(mut self, cancel: CancellationToken) {
         let mut ticks = tokio::time::interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut catalog_changes = self.catalog.subscribe();
-        let mut tried: Option<FilesDigest> = Some(self.loaded);
+        let mut unfit: Vec<Vec<Diagnostic>> = Vec::new();
         self.metrics.policies_current(true);
-        self.bind_new_tables().await;
+        self.metrics.token_keys_current(true);
+        self.bind_new_tables(&mut unfit).await;
         loop {
             tokio::select! {
                 () = cancel.cancelled() => return,
                 _ = ticks.tick() => {
-                    self.look_at_policies(&mut tried).await;
+                    self.look_at_policies().await;
                     self.look_at_tokens().await;
                 }
                 changed = catalog_changes.changed() => {
                     if changed.is_err() {
                         return;
                     }
-                    self.bind_new_tables().await;
+                    self.bind_new_tables(&mut unfit).await;
                     if self.reports.borrow().policy_problems > 0 {
                         // What was refused may fit the tables as they are now.
-                        tried = None;
+                        self.policy_files.forget();
                     }
                 }
             }
         }
     }
 
-    async fn look_at_policies(&self, tried: &mut Option<FilesDigest>) {
-        let found = digest_of(&self.files).await;
-        if *tried == Some(found) {
-            return;
-        }
-        tokio::time::sleep(SETTLING).await;
-        if digest_of(&self.files).await != found {
-            return;
-        }
-        let loaded = load_policies(self.files.clone(), &self.mask_keys, &self.catalog, &self.engine).await;
-        if digest_of(&self.files).await != found {
-            // Written while it was read: the next look sees the whole.
-            return;
-        }
-        *tried = Some(found);
+    async fn look_at_policies(&mut self) {
+        let files = self.policy_files.files().to_vec();
+        let load = load_policies(files, &self.mask_keys, &self.catalog, &self.engine);
+        let Some(loaded) = self.policy_files.if_changed(load).await else { return };
         match loaded {
             Ok(policies) => {
+                self.look_for_anonymous_role(&policies);
                 self.policies.send_replace(Arc::new(policies));
                 self.metrics.policies_reloaded("taken");
                 info!("policies taken");
@@ -117,9 +102,22 @@ impl PolicyKeeper {
         }
     }
 
+    /// A set without the role is taken all the same: the old one may show callers without a token what
+    /// the new one was written to take from them. They are refused then, which must not go unseen.
+    fn look_for_anonymous_role(&self, policies: &PolicySet) {
+        let undefined = self.anonymous_role.as_deref().filter(|role| !policies.has_role(role));
+        if let Some(role) = undefined {
+            error!(
+                role,
+                "the policies no longer define the anonymous role, callers without a token are refused"
+            );
+        }
+        self.report(|report| report.anonymous_role_undefined = undefined.is_some());
+    }
+
     /// Tables that appeared are bound one by one, so that one that the policies do not fit keeps
-    /// no other out.
-    async fn bind_new_tables(&self) {
+    /// no other out. `unfit` is what was said of such tables last.
+    async fn bind_new_tables(&self, unfit: &mut Vec<Vec<Diagnostic>>) {
         let current = Arc::clone(&self.policies.borrow());
         let catalog = Arc::clone(&self.catalog);
         let engine = Arc::clone(&self.engine);
@@ -131,28 +129,26 @@ impl PolicyKeeper {
         if let Some(bound) = bound {
             self.policies.send_replace(Arc::new(bound));
         }
-        let unfit = problems.len();
-        if unfit != self.reports.borrow().unfit_tables {
-            for found in &problems {
-                log("policies do not fit a table, which stays not found", found);
-            }
+        for found in problems.iter().filter(|found| !unfit.contains(found)) {
+            log("policies do not fit a table, which stays not found", found);
         }
-        self.report(|report| report.unfit_tables = unfit);
+        self.report(|report| report.unfit_tables = problems.len());
+        *unfit = problems;
     }
 
-    async fn look_at_tokens(&self) {
+    async fn look_at_tokens(&mut self) {
         let verifier = Arc::clone(&self.verifier);
-        let looked = tokio::task::spawn_blocking(move || verifier.reload()).await;
-        match looked {
-            Ok(Ok(true)) => {
-                info!("token keys taken");
+        let read = async { tokio::task::spawn_blocking(move || verifier.read_again()).await };
+        let Some(read) = self.token_files.if_changed(read).await else { return };
+        match read {
+            Ok(Ok(fresh)) => {
+                if self.verifier.take(fresh) {
+                    info!("token keys taken");
+                }
                 self.report(|report| report.token_problems = 0);
             }
-            Ok(Ok(false)) => self.report(|report| report.token_problems = 0),
             Ok(Err(problems)) => {
-                if problems.len() != self.reports.borrow().token_problems {
-                    log("token keys refused, the old ones stay in force", &problems);
-                }
+                log("token keys refused, the old ones stay in force", &problems);
                 self.report(|report| report.token_problems = problems.len());
             }
             Err(_) => error!("looking at token keys failed"),
@@ -165,24 +161,10 @@ impl PolicyKeeper {
             change(report);
             *report != before
         });
-        self.metrics.policies_current(self.reports.borrow().policy_problems == 0);
+        let report = self.reports.borrow();
+        self.metrics.policies_current(report.policy_problems == 0);
+        self.metrics.token_keys_current(report.token_problems == 0);
     }
-}
-
-/// Reads the files.
-pub(super) async fn digest_of(files: &[PathBuf]) -> FilesDigest {
-    let mut digest = Sha256::new();
-    for file in files {
-        let content = tokio::fs::read(file).await;
-        let (is_there, bytes) = match &content {
-            Ok(bytes) => (1_u8, bytes.as_slice()),
-            Err(_) => (0_u8, &[][..]),
-        };
-        digest.update([is_there]);
-        digest.update((bytes.len() as u64).to_be_bytes());
-        digest.update(bytes);
-    }
-    digest.finalize().into()
 }
 
 /// The set with every new table that it fits, when there is one, and what is wrong with each of

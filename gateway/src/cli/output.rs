@@ -1,19 +1,27 @@
 //! What the commands print: owns standard output and standard error. Logs go elsewhere.
 
 use std::fmt::Display;
+use std::io::{ErrorKind, Write, stderr, stdout};
 
 use sluice_policies::diagnostic::Diagnostic;
 
-/// Prints a line for people or scripts.
-#[expect(clippy::print_stdout, reason = "the one place of the program that prints")]
-pub(super) fn say(text: impl Display) {
-    println!("{text}");
+use super::CliError;
+
+/// Prints a line for people or scripts. A reader who has read enough (`sluice check ... | head -1`) is no
+/// failure.
+///
+/// # Errors
+/// When it cannot be written: a script must not take nothing for a token.
+pub(super) fn say(text: impl Display) -> Result<(), CliError> {
+    match writeln!(stdout().lock(), "{text}") {
+        Err(fault) if fault.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.map_err(CliError::Print),
+    }
 }
 
-/// Prints why the command failed.
-#[expect(clippy::print_stderr, reason = "the one place of the program that prints")]
+/// Prints why the command failed; the exit code tells those who do not read it.
 pub(super) fn complain(error: impl Display) {
-    eprintln!("sluice: {error}");
+    let _ = writeln!(stderr().lock(), "sluice: {error}");
 }
 
 /// One problem a line, with its place.

@@ -21,6 +21,5 @@ pub(super) fn run(config: &Config, args: TokenArgs) -> Result<(), CliError> {
         claims: claims::collect(args.role.claims)?,
         ttl: args.ttl,
     };
-    output::say(mint(ring.current(), &spec, SystemTime::now())?);
-    Ok(())
+    output::say(mint(ring.current(), &spec, SystemTime::now())?)
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ceilings::{self, exceeded};
+
 /// How long a cursor lives and how large it may be.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -21,7 +23,10 @@ impl Default for CursorConfig {
 impl CursorConfig {
     /// Every relation that does not hold, as the field to blame and the reason.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
-        let mut found: Vec<(&'static str, String)> = Vec::new();
+        let mut found: Vec<(&'static str, String)> = exceeded([
+            ("ttl_ms", self.ttl_ms, ceilings::TIME_MS),
+            ("cursor_bytes_max", self.cursor_bytes_max as u64, ceilings::BYTES),
+        ]);
         if self.ttl_ms == 0 {
             found.push(("ttl_ms", "must be at least 1".to_owned()));
         }

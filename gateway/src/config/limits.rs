@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::ceilings::{self, exceeded};
+
 /// Every limit of the server. Fields are named with their unit.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -113,6 +115,7 @@ impl LimitsConfig {
     /// Every relation that does not hold, as the field to blame and the reason.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut found: Vec<(&'static str, String)> = self.zero_fields();
+        found.extend(self.too_large_fields());
         if self.page_rows_default > self.page_rows_max {
             found.push((
                 "page_rows_default",
@@ -188,6 +191,36 @@ impl LimitsConfig {
             .filter(|(_, is_zero)| *is_zero)
             .map(|(field, _)| (field, "must be at least 1".to_owned()))
             .collect()
+    }
+
+    fn too_large_fields(&self) -> Vec<(&'static str, String)> {
+        exceeded([
+            ("body_bytes_max", self.body_bytes_max as u64, ceilings::BYTES),
+            ("url_bytes_max", self.url_bytes_max as u64, ceilings::BYTES),
+            ("headers_max", self.headers_max as u64, ceilings::HEADERS),
+            ("header_bytes_max", self.header_bytes_max as u64, ceilings::BYTES),
+            ("connections_max", self.connections_max as u64, ceilings::COUNT),
+            ("connection_streams_max", self.connection_streams_max.into(), ceilings::COUNT),
+            ("page_rows_default", self.page_rows_default as u64, ceilings::ROWS),
+            ("page_rows_max", self.page_rows_max as u64, ceilings::ROWS),
+            ("page_bytes_max", self.page_bytes_max as u64, ceilings::BYTES),
+            ("result_rows_max", self.result_rows_max as u64, ceilings::ROWS),
+            ("result_bytes_max", self.result_bytes_max as u64, ceilings::BYTES),
+            ("query_time_ms_max", self.query_time_ms_max, ceilings::TIME_MS),
+            ("memory_bytes_max", self.memory_bytes_max as u64, ceilings::BYTES),
+            ("resident_bytes_max", self.resident_bytes_max, ceilings::BYTES),
+            ("undelivered_bytes_max", self.undelivered_bytes_max as u64, ceilings::BYTES),
+            ("subject_undelivered_bytes_max", self.subject_undelivered_bytes_max as u64, ceilings::BYTES),
+            ("spill_bytes_max", self.spill_bytes_max, ceilings::BYTES),
+            ("queries_concurrent_max", self.queries_concurrent_max as u64, ceilings::COUNT),
+            ("heavy_queries_concurrent_max", self.heavy_queries_concurrent_max as u64, ceilings::COUNT),
+            ("queries_queued_max", self.queries_queued_max as u64, ceilings::COUNT),
+            ("queue_wait_ms_max", self.queue_wait_ms_max, ceilings::TIME_MS),
+            ("subject_requests_per_s", self.subject_requests_per_s.into(), ceilings::COUNT),
+            ("subject_burst_requests", self.subject_burst_requests.into(), ceilings::COUNT),
+            ("subjects_tracked_max", self.subjects_tracked_max as u64, ceilings::COUNT),
+            ("engine_threads", self.engine_threads as u64, ceilings::THREADS),
+        ])
     }
 }
 

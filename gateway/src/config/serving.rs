@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::ceilings::{self, exceeded};
 use super::limits::LimitsConfig;
 
 /// The listener.
@@ -76,7 +77,13 @@ impl Default for ServerConfig {
 impl ServerConfig {
     /// Every relation that does not hold, as the field to blame and the reason.
     pub fn problems(&self, limits: &LimitsConfig) -> Vec<(&'static str, String)> {
-        let mut found: Vec<(&'static str, String)> = Vec::new();
+        let mut found: Vec<(&'static str, String)> = exceeded([
+            ("header_read_timeout_ms", self.header_read_timeout_ms, ceilings::TIME_MS),
+            ("body_read_timeout_ms", self.body_read_timeout_ms, ceilings::TIME_MS),
+            ("connection_idle_ms_max", self.connection_idle_ms_max, ceilings::TIME_MS),
+            ("drain_delay_ms", self.drain_delay_ms, ceilings::TIME_MS),
+            ("drain_timeout_ms", self.drain_timeout_ms, ceilings::TIME_MS),
+        ]);
         for (field, value) in [
             ("header_read_timeout_ms", self.header_read_timeout_ms),
             ("body_read_timeout_ms", self.body_read_timeout_ms),
@@ -85,8 +92,10 @@ impl ServerConfig {
                 found.push((field, "must be at least 1".to_owned()));
             }
         }
-        if self.tls.as_ref().is_some_and(|tls| tls.reload_interval_ms == 0) {
-            found.push(("tls", "needs a \"reload_interval_ms\" of at least 1".to_owned()));
+        let is_interval = |ms: u64| (1..=ceilings::TIME_MS).contains(&ms);
+        if self.tls.as_ref().is_some_and(|tls| !is_interval(tls.reload_interval_ms)) {
+            let message = format!("needs a \"reload_interval_ms\" of 1 to {}", ceilings::TIME_MS);
+            found.push(("tls", message));
         }
         let longest_silence = limits.query_time_ms_max.max(self.body_read_timeout_ms);
         if self.connection_idle_ms_max <= longest_silence {

@@ -90,6 +90,89 @@ fn every_field_has_its_row_in_the_documentation() {
     assert!(names.len() > 40 && missing.is_empty(), "docs/configuration.md lacks {missing:?}");
 }
 
+#[test]
+fn no_number_is_taken_that_something_would_overflow_on() {
+    let mut names: Vec<String> = Vec::new();
+    let defaults = serde_json::to_value(Config::default()).unwrap();
+    collect_names("", &defaults, &mut names);
+    let pointer = |name: &str| format!("/{}", name.replace('.', "/"));
+    names.retain(|name| defaults.pointer(&pointer(name)).is_some_and(Value::is_number));
+    assert!(names.len() > 40, "{names:?}");
+    for name in names {
+        let (section, field) = name.split_once('.').unwrap();
+        let write = |value: u64| match section {
+            "tokens" | "policies" => {
+                SOUND.replacen(&format!("{section}:\n"), &format!("{section}:\n  {field}: {value}\n"), 1)
+            }
+            _ => format!("{SOUND}{section}:\n  {field}: {value}\n"),
+        };
+        for largest in [u64::MAX, 1 << 63, (1 << 63) - 1, 1 << 62] {
+            let problems = load(&write(largest)).unwrap_err();
+            let blamed = |problem: &&Diagnostic| {
+                let said = problem.message.as_str();
+                said.starts_with(&format!("\"{name}\" must be at most "))
+                    || said.starts_with("not a whole number")
+            };
+            let problem = problems.iter().find(blamed).unwrap_or_else(|| panic!("{name}: {problems:?}"));
+            let text = write(largest);
+            let line = text.lines().nth(usize::try_from(problem.line).unwrap() - 1).unwrap();
+            assert!(line.contains(field), "{name}: {problem:?}");
+        }
+    }
+}
+
+#[test]
+fn as_many_threads_as_the_ceiling_are_taken_and_one_more_is_not() {
+    let with = |threads: usize| load(&format!("{SOUND}limits:\n  engine_threads: {threads}\n"));
+    assert!(with(1_024).is_ok());
+    let problems = with(1_025).unwrap_err();
+    assert_eq!(
+        (problems[0].line, problems[0].message.as_str()),
+        (7, "\"limits.engine_threads\" must be at most 1024")
+    );
+}
+
+#[test]
+fn an_empty_anonymous_role_is_refused() {
+    let problems = load(&SOUND.replace("role: public", "role: ''")).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].line == 3 && problems[0].message.contains("is empty"), "{problems:?}");
+}
+
+#[test]
+fn the_parsers_words_for_programmers_are_not_shown() {
+    for (text, said) in [
+        (format!("{SOUND}limits: {{}}\nlimits: {{}}\n"), "duplicate key \"limits\""),
+        (format!("{SOUND}---\n{SOUND}"), "the file holds more than one YAML document"),
+        (
+            format!("{SOUND}limits: {{ page_rows_max: many }}\n"),
+            "not a whole number from 0 to 18446744073709551615",
+        ),
+        (
+            format!("{SOUND}limits: {{ page_rows_max: -1 }}\n"),
+            "not a whole number from 0 to 18446744073709551615",
+        ),
+        (
+            format!("{SOUND}limits: {{ connection_streams_max: 1.5 }}\n"),
+            "not a whole number from 0 to 4294967295",
+        ),
+        (format!("{SOUND}limits: 5\n"), "expected mapping start"),
+        (format!("{SOUND}server: {{ cors: [] }}\n"), "expected mapping start"),
+        (format!("{SOUND}server: {{ http_addr: [] }}\n"), "expected string scalar"),
+        (format!("{SOUND}catalog: {{ tables: [null] }}\n"), "expected mapping start"),
+        (
+            format!("{SOUND}catalog: {{ tables: [{{ name: null, location: a }}] }}\n"),
+            "null is not allowed here",
+        ),
+        (
+            format!("{SOUND}telemetry: {{ log_format: xml }}\n"),
+            "unknown variant \"xml\", expected one of text, json",
+        ),
+    ] {
+        assert_eq!(load(&text).unwrap_err()[0].message, said, "{text}");
+    }
+}
+
 fn collect_names(prefix: &str, value: &Value, names: &mut Vec<String>) {
     let Value::Object(fields) = value else { return };
     for (name, inner) in fields {

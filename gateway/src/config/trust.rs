@@ -1,9 +1,12 @@
-//! Settings of what is trusted: owns where key rings, the signing key and the policy files are.
-//! Does not open them.
+//! Settings of what is trusted: owns where key rings, the signing key and the policy files are, and
+//! the checks of who may issue tokens. Does not open them.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sluice_policies::token::TokenConfig;
+
+use super::ceilings::{self, exceeded};
 
 /// Where the key rings are. `serve` refuses to start without both.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -46,7 +49,8 @@ impl Default for PoliciesConfig {
 impl PoliciesConfig {
     /// Every relation that does not hold, as the field to blame and the reason.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
-        let mut found: Vec<(&'static str, String)> = Vec::new();
+        let mut found: Vec<(&'static str, String)> =
+            exceeded([("reload_interval_ms", self.reload_interval_ms, ceilings::TIME_MS)]);
         if self.files.is_empty() {
             found.push(("files", "must name at least one policy file".to_owned()));
         }
@@ -55,4 +59,17 @@ impl PoliciesConfig {
         }
         found
     }
+}
+
+/// Every value about tokens that does not hold, as the field to blame and the reason.
+pub(super) fn token_problems(tokens: &TokenConfig) -> Vec<(&'static str, String)> {
+    let mut found: Vec<(&'static str, String)> = exceeded([
+        ("leeway_s", tokens.leeway_s, ceilings::LEEWAY_S),
+        ("cache_entries_max", tokens.cache_entries_max, ceilings::COUNT),
+        ("token_bytes_max", tokens.token_bytes_max as u64, ceilings::BYTES),
+    ]);
+    if tokens.anonymous_role.as_ref().is_some_and(String::is_empty) {
+        found.push(("anonymous_role", "is empty; leave it out to refuse callers without a token".to_owned()));
+    }
+    found
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use sluice_policies::keys::KeyRing;
+use sluice_policies::keys::{KeyRing, write_private};
 
 use super::DemoError;
 use crate::config::Config;
@@ -38,7 +38,7 @@ pub(super) fn write_missing(data_dir: &Path) -> Result<(), DemoError> {
     }
     for (file, text) in [(config_file(data_dir), CONFIG), (data_dir.join("policies.yaml"), POLICIES)] {
         if !is_there(&file)? {
-            fs::write(&file, text).map_err(DemoError::io(&file))?;
+            write_private(&file, text.as_bytes()).map_err(DemoError::io(&file))?;
         }
     }
     Ok(())

@@ -2,14 +2,12 @@
 //! decide what the roles may see.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use sluice_policies::keys::{Key, KeyRing};
+use sluice_policies::keys::{Key, KeyRing, write_private};
 use sluice_policies::token::{MintError, MintSpec, mint};
 
 use super::{DemoError, config};
@@ -31,7 +29,8 @@ pub(super) fn mint_all(data_dir: &Path) -> Result<(), DemoError> {
     fs::create_dir_all(&directory).map_err(DemoError::io(&directory))?;
     for role in ROLES {
         let minted = mint_for(ring.current(), role)?;
-        write_private(&token_file(data_dir, role), &minted)?;
+        let file = token_file(data_dir, role);
+        write_private(&file, minted.as_bytes()).map_err(DemoError::io(&file))?;
     }
     Ok(())
 }
@@ -51,23 +50,4 @@ fn mint_for(key: &Key, role: &str) -> Result<String, MintError> {
         ttl: LIFETIME,
     };
     mint(key, &spec, SystemTime::now())
-}
-
-/// Renamed into place, so that a reader never finds half a token.
-fn write_private(path: &Path, text: &str) -> Result<(), DemoError> {
-    let fresh = path.with_extension("jwt.new");
-    match fs::remove_file(&fresh) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(DemoError::io(&fresh)(error));
-        }
-        _ => {}
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&fresh)
-        .map_err(DemoError::io(&fresh))?;
-    file.write_all(text.as_bytes()).map_err(DemoError::io(&fresh))?;
-    fs::rename(&fresh, path).map_err(DemoError::io(path))
 }

@@ -187,6 +187,13 @@ impl EngineError {
                 ArrowError::MemoryError(_) => Self::Memory(error),
                 _ => Self::unexplained(error, in_planning),
             },
+            // What the engine's physical planner lacks is named by a dump of the plan's node.
+            DataFusionError::NotImplemented(m) if m.starts_with("Physical plan does not support") => {
+                Self::Unsupported(
+                    Complaint::new("a subquery depends on its outer query in a way that cannot be run")
+                        .with_hint(Some("write it as a join".to_owned())),
+                )
+            }
             DataFusionError::Plan(m)
             | DataFusionError::Execution(m)
             | DataFusionError::Configuration(m)
@@ -203,7 +210,8 @@ impl EngineError {
     /// The engine's own context is written for people; what it wraps may not be.
     fn unexplained(error: DataFusionError, in_planning: bool) -> Self {
         let message = match &error {
-            DataFusionError::Context(context, _) => plain(context),
+            // One word is the name of a step of the engine's.
+            DataFusionError::Context(context, _) if context.contains(' ') => plain(context),
             _ => "the expression cannot be evaluated".to_owned(),
         };
         Self::Unexplained { in_planning, message, source: Box::new(error) }
@@ -236,8 +244,38 @@ fn is_below_barrier(error: &DataFusionError) -> bool {
     false
 }
 
+/// A call whose arguments fit none of a function's forms: the engine lists how each form failed, as faults
+/// of its own among others, before it says the one thing that helps.
+fn unfitting_arguments(message: &str) -> Option<String> {
+    const BEFORE: &str = "No function matches the given name and argument types '";
+    let (_, after) = message.rsplit_once(BEFORE)?;
+    let (call, _) = after.split_once("'. ")?;
+    let (function, types) = call.strip_suffix(')')?.split_once('(')?;
+    if types.is_empty() {
+        return Some(format!("function \"{function}\" does not go without arguments"));
+    }
+    Some(format!("function \"{function}\" does not take ({})", types_in_words(types)))
+}
+
+/// Types as descriptions of tables name them.
+fn types_in_words(types: &str) -> String {
+    const NAMES: [(&str, &str); 7] = [
+        ("LargeUtf8", "string"),
+        ("Utf8View", "string"),
+        ("Utf8", "string"),
+        ("Date32", "date"),
+        ("Timestamp(µs, \"UTC\")", "timestamp"),
+        ("Timestamp(µs)", "timestamp_ntz"),
+        ("Decimal128", "decimal"),
+    ];
+    NAMES.iter().fold(types.to_owned(), |text, (engines, ours)| text.replace(engines, ours)).to_lowercase()
+}
+
 /// An engine's message in the house's voice: first sentence, lowercase start, no final dot.
 fn plain(message: &str) -> String {
+    if let Some(words) = unfitting_arguments(message) {
+        return words;
+    }
     let first = message.lines().next().unwrap_or_default().trim().trim_end_matches('.');
     let first = ["Error during planning: ", "Arrow error: ", "Execution error: ", "sql parser error: "]
         .iter()

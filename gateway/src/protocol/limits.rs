@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, HOST};
+use axum::http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, Request, Uri, Version};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -26,11 +26,10 @@ pub fn check_target(uri: &Uri, limits: &LimitsConfig) -> Result<(), QueryError> 
         .with_hint("send the query as a JSON body by POST"))
 }
 
-/// Refuses a head with too many header fields, or of too many bytes as HTTP/1.1 writes it, or one of
-/// HTTP/1.1 that does not name one host (RFC 9112, section 3.2): those in front may each take another.
+/// Refuses a head with too many header fields, or of too many bytes as HTTP/1.1 writes it.
 ///
 /// # Errors
-/// `request_too_large`, `invalid_request`.
+/// `request_too_large`.
 pub fn check_head<B>(request: &Request<B>, limits: &LimitsConfig) -> Result<(), QueryError> {
     let refusal = |message: String| Err(QueryError::new(ErrorCode::RequestTooLarge, message));
     let fields = request.headers().len();
@@ -43,10 +42,28 @@ pub fn check_head<B>(request: &Request<B>, limits: &LimitsConfig) -> Result<(), 
         let most = limits.header_bytes_max;
         return refusal(format!("the head of the request has {bytes} bytes; at most {most} are taken"));
     }
-    if request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1 {
-        return Err(QueryError::new(ErrorCode::InvalidRequest, "the request does not name one host"));
-    }
     Ok(())
+}
+
+/// Refuses what those in front of the gateway may read in another way than it does: an HTTP/1.1
+/// request that does not name one host (RFC 9112, section 3.2), and a body in any transfer coding but
+/// `chunked` alone (section 6.1), which would be taken as if it had no other.
+///
+/// # Errors
+/// `invalid_request`.
+pub fn check_framing<B>(request: &Request<B>) -> Result<(), QueryError> {
+    let refusal = |message: &str| Err(QueryError::new(ErrorCode::InvalidRequest, message));
+    let headers = request.headers();
+    if request.version() == Version::HTTP_11 && headers.get_all(HOST).iter().count() != 1 {
+        return refusal("the request does not name one host");
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_plain = match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(only), None) => only.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    };
+    if is_plain { Ok(()) } else { refusal("the body has a transfer coding other than \"chunked\"") }
 }
 
 /// Request line, header fields and the empty line after them.
@@ -63,7 +80,8 @@ fn head_bytes<B>(request: &Request<B>) -> usize {
 const DISCARDED_TIMES_MAX: usize = 4;
 const DISCARD_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// Reads a whole body; nothing over the limit is kept.
+/// Reads a whole body; nothing over the limit is kept. A caller that asks first (`Expect: 100-continue`)
+/// is not told to go on when the length that it names is over the limit.
 ///
 /// # Errors
 /// `request_too_large` over the limit; `invalid_request` when it does not arrive in time or whole.
@@ -74,8 +92,14 @@ pub async fn read_body(
     wait_max: Duration,
 ) -> Result<Bytes, QueryError> {
     let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let is_over = declared.is_some_and(|length| length > limits.body_bytes_max as u64);
+    let message = format!("the request body has more than {} bytes", limits.body_bytes_max);
+    let too_large = QueryError::new(ErrorCode::RequestTooLarge, message);
+    if is_over && headers.contains_key(EXPECT) {
+        return Err(too_large);
+    }
     let reading = async {
-        if declared.is_some_and(|length| length > limits.body_bytes_max as u64) {
+        if is_over {
             return Ok(None);
         }
         collect_up_to(&mut body, limits.body_bytes_max).await
@@ -86,8 +110,7 @@ pub async fn read_body(
             let discarding = discard(body, limits.body_bytes_max.saturating_mul(DISCARDED_TIMES_MAX));
             // Whether the rest came in time makes no difference to the answer.
             let _ = tokio::time::timeout(DISCARD_WAIT_MAX, discarding).await;
-            let message = format!("the request body has more than {} bytes", limits.body_bytes_max);
-            Err(QueryError::new(ErrorCode::RequestTooLarge, message))
+            Err(too_large)
         }
         Ok(Err(_)) => Err(QueryError::new(ErrorCode::InvalidRequest, "the request body ended early")),
         Err(_) => Err(QueryError::new(ErrorCode::InvalidRequest, "the request body did not arrive in time")),

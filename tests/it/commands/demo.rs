@@ -106,6 +106,35 @@ fn a_second_start_takes_the_lake_of_the_first() {
 }
 
 #[test]
+fn a_start_on_a_full_disk_leaves_nothing_half_written() {
+    run(async {
+        let shared = Gateway::demo().await;
+        let own = scratch::fresh("demo-full");
+        let lake = own.path().join("lake");
+        std::os::unix::fs::symlink(shared.directory.join("lake"), lake).unwrap();
+        // Key rings fit what the shell lets files grow to; the configuration and the policies do not.
+        let filled = Command::new("sh")
+            .args([
+                "-c",
+                "trap '' XFSZ; ulimit -f 1; exec \"$0\" demo --data-dir \"$1\" --http-addr 127.0.0.1:0",
+            ])
+            .arg(binary())
+            .arg(own.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(filled.stderr).unwrap();
+        assert_eq!(filled.status.code(), Some(1), "{said}");
+        assert!(said.contains("sluice.yaml\": "), "{said}");
+        assert!(own.path().join("keys/mask.yaml").is_file() && !own.path().join("sluice.yaml").exists());
+
+        assert_eq!(Demo::start(own.path()).stop().0, Some(0));
+        for (name, _) in files(own.path()) {
+            assert!(!name.to_string_lossy().ends_with(".tmp"), "{}", name.display());
+        }
+    });
+}
+
+#[test]
 fn a_directory_of_somebody_else_is_refused() {
     let own = scratch::fresh("demo-foreign");
     std::fs::create_dir(own.path().join("lake")).unwrap();

@@ -208,3 +208,27 @@ fn a_pattern_is_told_to_be_wrong_before_it_meets_a_row() {
         gateway.shutdown().await;
     });
 }
+
+#[test]
+fn arguments_that_a_function_does_not_take_are_told_by_their_types() {
+    run(async {
+        let setup = Setup::new("functions-types", accounts::POLICIES).table(accounts::definition());
+        let _table = accounts::write(&setup.place("accounts"));
+        let gateway = setup.start().await;
+        let admin = gateway.role("admin");
+        for (call, said) in [
+            ("sum(tenant)", "function \"sum\" does not take (string)"),
+            ("avg(distinct tenant)", "function \"avg\" does not take (string)"),
+            ("sum(tenant) over ()", "function \"sum\" does not take (string)"),
+            ("sum()", "function \"sum\" does not go without arguments"),
+            ("max(1, 2.5)", "function \"max\" does not take (int64, float64)"),
+            ("abs(date '2024-01-01')", "function \"abs\" does not take (date)"),
+            ("round(1, 2, 3)", "function \"round\" does not take (int64, int64, int64)"),
+        ] {
+            let answer = admin.sql(&format!("select {call} from accounts")).await;
+            assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_expression"), "{call}");
+            assert_eq!(answer.json()["detail"], said, "{call}");
+        }
+        gateway.shutdown().await;
+    });
+}

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::problem::Problem;
 use super::{ROUTES, RestDoor};
-use crate::protocol::limits::{check_head, check_target};
+use crate::protocol::limits::{check_framing, check_head, check_target};
 use crate::query::error::{ErrorCode, QueryError};
 
 /// Identifies a request in answers, errors and logs.
@@ -117,6 +117,9 @@ async fn run(door: &RestDoor, request: Request, next: Next) -> Response {
     }
     if let Err(error) = check_head(&request, &door.limits) {
         return Problem::head_too_large(error).into_response();
+    }
+    if let Err(error) = check_framing(&request) {
+        return Problem::new(error).into_response();
     }
     next.run(request).await
 }
