@@ -5,11 +5,18 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::TryStreamExt;
-use object_store::ObjectMeta;
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStoreExt};
+use serde::Deserialize;
 
 use crate::error::CatalogError;
 use crate::store::Location;
+
+/// The log's own hint at its newest checkpoint.
+const LAST_CHECKPOINT: &str = "_last_checkpoint";
+
+/// A hint may repeat the checkpoint's schema; a larger one is not looked into.
+const HINT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Commits and checkpoints by version.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +57,36 @@ pub(crate) async fn list(location: &Location, from: u64) -> Result<Listing, Cata
         }
     }
     Ok(listing)
+}
+
+/// Lists the log as far back as its newest version needs: from the checkpoint that the log itself
+/// hints at, if it is there and nothing is missing after it, else from the start. A log may be long:
+/// with a commit each second and thirty days of them, millions of files.
+pub(crate) async fn list_newest(location: &Location) -> Result<Listing, CatalogError> {
+    if let Some(checkpoint) = hinted_checkpoint(location).await? {
+        let listing = list(location, checkpoint).await?;
+        let is_whole = listing.last_version().is_some_and(|last| listing.has_version(last));
+        if is_whole && listing.checkpoints.contains_key(&checkpoint) {
+            return Ok(listing);
+        }
+    }
+    list(location, 0).await
+}
+
+/// The version that `_last_checkpoint` names. It is a hint: one that makes no sense is none.
+async fn hinted_checkpoint(location: &Location) -> Result<Option<u64>, CatalogError> {
+    #[derive(Deserialize)]
+    struct Hint {
+        version: u64,
+    }
+    let hint = location.store.get(&log_directory(location).join(LAST_CHECKPOINT)).await;
+    let content = match hint {
+        Ok(found) if found.meta.size > HINT_BYTES_MAX => return Ok(None),
+        Ok(found) => found.bytes().await?,
+        Err(object_store::Error::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(serde_json::from_slice::<Hint>(&content).ok().map(|hint| hint.version))
 }
 
 /// The path of a commit.

@@ -42,7 +42,10 @@ pub(crate) struct Loaded {
 
 /// Loads a version, the newest by default.
 pub(crate) async fn load(source: &Arc<LogSource>, version: Option<u64>) -> Result<Loaded, CatalogError> {
-    let listing = listing::list(&source.location, 0).await?;
+    let listing = match version {
+        None => listing::list_newest(&source.location).await?,
+        Some(_) => listing::list(&source.location, 0).await?,
+    };
     let last = listing.last_version().ok_or(CatalogError::NoLog)?;
     let version = match version {
         None if listing.has_version(last) => last,
@@ -65,7 +68,7 @@ pub(crate) async fn load(source: &Arc<LogSource>, version: Option<u64>) -> Resul
     let state = tokio::task::spawn_blocking(read)
         .await
         .map_err(|error| CatalogError::Task { reason: task_end(&error) })??;
-    spelling::check_log(source, &listing, version, &state.files).await?;
+    spelling::check_log(source, version, &state.files).await?;
     let committed_at = committed_at(&state, &listing, version)?;
     let position = LogPosition::new(version, listing.commits.get(&version));
     let metadata = Arc::new(state.metadata);

@@ -10,7 +10,7 @@ use object_store::path::Path;
 use super::LogSource;
 use super::actions;
 use super::follow::read_commit;
-use super::listing::Listing;
+use super::listing;
 use crate::data_file::DataFile;
 use crate::error::CatalogError;
 use crate::store::{Location, data_path};
@@ -39,7 +39,6 @@ pub(super) fn check_commit(
 /// commit is read.
 pub(super) async fn check_log(
     source: &LogSource,
-    listing: &Listing,
     version: u64,
     files: &[Arc<DataFile>],
 ) -> Result<(), CatalogError> {
@@ -51,6 +50,7 @@ pub(super) async fn check_log(
     if absolute.is_empty() {
         return Ok(());
     }
+    let listing = listing::list(&source.location, 0).await?;
     for (version, meta) in listing.commits.range(..=version) {
         let content = read_commit(source, *version, meta).await?;
         for remove in actions::parse(*version, &content)?.removes {

@@ -94,6 +94,33 @@ async fn larger_commits_than_the_limit_are_loaded_afresh() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_log_is_listed_from_its_newest_checkpoint() {
+    let table = TestTable::simple();
+    for at in 1..=4 {
+        table.commit(at, &[add(&format!("f{at}"))]);
+    }
+    let url = url::Url::from_directory_path(table.path()).unwrap();
+    let written = deltalake_core::open_table(url).await.unwrap();
+    deltalake_core::checkpoints::create_checkpoint(&written, None).await.unwrap();
+    table.commit(5, &[add("f5"), remove("f2")]);
+    let open = || async {
+        let requests = Arc::new(Requests::default());
+        let (_catalog, opened) = table.open_with(requests.stores(), CatalogConfig::default()).await;
+        assert_eq!(keys(&opened.current().unwrap()), ["f1", "f3", "f4", "f5"]);
+        requests.take_offsets()
+    };
+    let checkpoint = format!("{:020}", 4);
+    let offsets = open().await;
+    assert!(!offsets.is_empty() && offsets.iter().all(|offset| *offset >= checkpoint), "{offsets:?}");
+    // What misleads is passed over.
+    let hint = table.path().join("_delta_log/_last_checkpoint");
+    for misleading in [r#"{"version":3,"size":1}"#, r#"{"version":99,"size":1}"#, "garbage", ""] {
+        std::fs::write(&hint, misleading).unwrap();
+        assert!(open().await.contains(&format!("{:020}", 0)), "{misleading}");
+    }
+}
+
 /// Tables that are a multiple of each limit, so that reads can gather to the last.
 #[tokio::test]
 async fn as_many_logs_as_the_limit_are_read_at_once() {

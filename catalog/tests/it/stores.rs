@@ -22,6 +22,7 @@ use tokio::sync::Barrier;
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     made: Mutex<Vec<String>>,
+    offsets: Mutex<Vec<String>>,
     broken: AtomicBool,
     broken_directory: Mutex<Option<String>>,
     hanging: AtomicBool,
@@ -49,6 +50,11 @@ impl Requests {
     /// The requests since the last call, as `list DIRECTORY` and `get FILE` by last path part.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.made.lock().unwrap())
+    }
+
+    /// The names after which listings began, since the last call.
+    pub(crate) fn take_offsets(&self) -> Vec<String> {
+        std::mem::take(&mut self.offsets.lock().unwrap())
     }
 
     pub(crate) fn fail(&self, broken: bool) {
@@ -165,6 +171,7 @@ impl ObjectStore for RecordingStore {
         prefix: Option<&Path>,
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.requests.offsets.lock().unwrap().push(offset.filename().unwrap_or_default().to_owned());
         self.listed(prefix, self.inner.list_with_offset(prefix, offset))
     }
 
