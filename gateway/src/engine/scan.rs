@@ -5,6 +5,7 @@
 mod adapter;
 mod bounds;
 mod conform;
+mod footers;
 pub(super) mod guard;
 mod matching;
 mod partition;
@@ -29,6 +30,7 @@ use sluice_catalog::data_file::DataFile;
 use sluice_catalog::snapshot::Snapshot;
 
 use self::adapter::FileAdapters;
+use self::footers::StoreFooters;
 use self::matching::Matching;
 use self::partition::partition_value;
 use self::readers::{CheckedReaders, StatedRows};
@@ -83,9 +85,10 @@ pub(super) fn source(
     let snapshot = spec.snapshot;
     let layout = Layout::of(snapshot);
     let table_schema = layout.table_schema();
-    let metadata_cache = state.runtime_env().cache_manager.get_file_metadata_cache();
+    let footers = state.runtime_env().cache_manager.get_file_metadata_cache();
+    let footers = StoreFooters::new(snapshot.store_url().host_str().unwrap_or_default(), footers);
     let matching = Matching::of(snapshot.column_mapping());
-    let readers = CachedParquetFileReaderFactory::new(Arc::clone(snapshot.store()), metadata_cache);
+    let readers = CachedParquetFileReaderFactory::new(Arc::clone(snapshot.store()), Arc::new(footers));
     let readers = CheckedReaders { readers, matching };
     let mut parquet = ParquetSource::new(table_schema)
         .with_table_parquet_options(state.default_table_options().parquet)
