@@ -3,6 +3,8 @@
 //! `replace`, `range`, ...), what reads files or the session, and what sleeps is not registered
 //! at all, so that it is unknown rather than refused. See docs/decisions/0003-functions.md.
 
+pub(super) mod extremes;
+
 use std::sync::Arc;
 
 use datafusion::execution::SessionStateDefaults;
@@ -187,7 +189,7 @@ pub(super) fn policy_only() -> Vec<Arc<ScalarUDF>> {
 pub(super) fn aggregate() -> Vec<Arc<AggregateUDF>> {
     let mut all = SessionStateDefaults::default_aggregate_functions();
     all.retain(|f| AGGREGATE.contains(&f.name()));
-    all
+    all.into_iter().map(extremes::replaced).collect()
 }
 
 /// Window functions that exist for callers.

@@ -1,7 +1,11 @@
 //! `POST /v1/tables/{t}/aggregate`.
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use serde_json::{Value, json};
-use sluice_tests::gateway::{Gateway, run};
+use sluice_tests::delta::HandTable;
+use sluice_tests::gateway::{Gateway, Setup, run};
 
 use crate::plain::Plain;
 
@@ -143,5 +147,53 @@ fn mistakes_are_named() {
                 answer.text()
             );
         }
+    });
+}
+
+#[test]
+fn groups_of_floats_have_their_least_and_greatest() {
+    run(async {
+        let policies = "version: 1\nroles:\n  reader: { tables: { t: { columns: '*' } } }\n";
+        let setup = Setup::new("float-groups", policies).table(json!({ "name": "t", "location": "t" }));
+        let (nan, inf) = (f64::NAN, f64::INFINITY);
+        let rows = [
+            (1, Some(5.0)),
+            (1, Some(nan)),
+            (1, Some(7.0)),
+            (2, Some(0.0)),
+            (2, Some(nan)),
+            (3, Some(-inf)),
+            (4, Some(inf)),
+            (5, None),
+            (6, Some(nan)),
+            (6, Some(-1.5)),
+            (6, None),
+        ];
+        let groups: ArrayRef = Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>());
+        let values: ArrayRef = Arc::new(rows.iter().map(|row| row.1).collect::<Float64Array>());
+        let batch =
+            RecordBatch::try_from_iter_with_nullable([("g", groups, true), ("f", values, true)]).unwrap();
+        HandTable::create(&setup.place("t"), &batch.schema()).append(&[batch]);
+        let gateway = setup.start().await;
+        let reader = gateway.role("reader");
+        let sql =
+            "select g, cast(min(f) as varchar) lo, cast(max(f) as varchar) hi from t group by g order by g";
+        let right = json!([
+            { "g": 1, "lo": "5.0", "hi": "NaN" }, { "g": 2, "lo": "0.0", "hi": "NaN" },
+            { "g": 3, "lo": "-inf", "hi": "-inf" }, { "g": 4, "lo": "inf", "hi": "inf" },
+            { "g": 5, "lo": null, "hi": null }, { "g": 6, "lo": "-1.5", "hi": "NaN" },
+        ]);
+        assert_eq!(json!(reader.sql(sql).await.expect_status(200).data()), right);
+        let body = json!({ "group_by": ["g"], "measures": [
+            { "fn": "min", "column": "f", "as": "lo" }, { "fn": "max", "column": "f", "as": "hi" },
+        ]});
+        // NaN and infinities are null in JSON.
+        let right = json!([
+            { "g": 1, "lo": 5.0, "hi": null }, { "g": 2, "lo": 0.0, "hi": null }, { "g": 3, "lo": null, "hi": null },
+            { "g": 4, "lo": null, "hi": null }, { "g": 5, "lo": null, "hi": null }, { "g": 6, "lo": -1.5, "hi": null },
+        ]);
+        let grouped = reader.post("/v1/tables/t/aggregate", &body).await.expect_status(200).data();
+        assert_eq!(json!(grouped), right);
+        gateway.shutdown().await;
     });
 }

@@ -2,6 +2,7 @@
 //! expressions and one, narrower, for what may cross the barrier to skip data.
 
 use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, Operator};
 
 /// Deepest condition that is looked into when deciding what may cross the barrier.
@@ -79,6 +80,20 @@ const TOTAL_FUNCTIONS: &[&str] = &[
     "upper",
 ];
 
+/// Those among them that fail for some numbers: a length below zero, or a place that overflows.
+const COUNTING_FUNCTIONS: &[&str] = &["left", "right", "substr"];
+
+/// Whether the place and the length after the text are written down and fail for no text.
+fn counts_are_safe(args: &[Expr]) -> bool {
+    let within = |expr: &Expr, least: i64| {
+        let Expr::Literal(value, _) = expr else { return false };
+        let number = value.cast_to(&DataType::Int64).ok();
+        matches!(number, Some(ScalarValue::Int64(Some(n))) if n >= least && n <= i64::from(i32::MAX))
+    };
+    args.get(1).is_none_or(|place| within(place, i64::from(i32::MIN)))
+        && args.get(2).is_none_or(|length| within(length, 0))
+}
+
 /// An expression that yields a value for every row of its columns' types: what a row filter or an
 /// expression mask must be, after type coercion.
 pub(in crate::engine) fn is_infallible(expr: &Expr, type_of: &dyn Fn(&Expr) -> Option<DataType>) -> bool {
@@ -122,7 +137,8 @@ pub(in crate::engine) fn is_infallible(expr: &Expr, type_of: &dyn Fn(&Expr) -> O
                 && case.else_expr.as_ref().is_none_or(|e| is_infallible(e, type_of))
         }
         Expr::ScalarFunction(f) => {
-            TOTAL_FUNCTIONS.contains(&f.name()) && f.args.iter().all(|e| is_infallible(e, type_of))
+            let counted = !COUNTING_FUNCTIONS.contains(&f.name()) || counts_are_safe(&f.args);
+            counted && TOTAL_FUNCTIONS.contains(&f.name()) && f.args.iter().all(|e| is_infallible(e, type_of))
         }
         Expr::Cast(Cast { expr: inner, field }) => {
             is_infallible(inner, type_of)

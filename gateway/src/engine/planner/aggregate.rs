@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Schema};
 use datafusion::common::DFSchema;
 use datafusion::datasource::provider_as_source;
 use datafusion::functions::expr_fn::{date_trunc, isnan};
-use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct, max, min, sum};
+use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct, sum};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr, lit};
 
 use super::splitting::partitions;
@@ -14,6 +14,7 @@ use super::{Rows, run};
 use crate::engine::error::{Complaint, EngineError};
 use crate::engine::expression::names::{Names, find, unknown_column};
 use crate::engine::expression::{column, condition};
+use crate::engine::functions::extremes::{max, min};
 use crate::engine::secured::SecuredTable;
 use crate::engine::secured::provider::SecuredProvider;
 use crate::engine::session::Engine;

@@ -6,11 +6,9 @@ use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 
 use crate::engine::error::EngineError;
-use crate::engine::expression::infallible::is_infallible;
 use crate::engine::secured::SecuredTable;
 use crate::engine::session::Engine;
 
@@ -19,17 +17,16 @@ const EXACT: &[&str] = &["count", "min", "max", "bool_and", "bool_or", "bit_and"
 
 /// How many ways to split a plan over `tables`. One where the answer would depend on which partition
 /// comes first (float sums, `LIMIT` without a full order), so that the same question at the same
-/// version is the same answer; and one where rows are hidden and an expression may fail on others:
-/// partitions race for the row that is told to have failed, and hidden rows slow some of them down.
+/// version is the same answer; and one where rows are hidden: partitions race for the order of rows and
+/// for the row that is told to have failed, and hidden rows slow some of them down.
 pub(super) fn partitions<'a>(
     engine: &Engine,
     plan: &LogicalPlan,
     tables: impl IntoIterator<Item = &'a Arc<SecuredTable>>,
 ) -> std::result::Result<usize, EngineError> {
-    let rows_are_hidden = tables.into_iter().any(|table| table.hides_rows());
-    let mut one = false;
+    let mut one = tables.into_iter().any(|table| table.hides_rows());
     plan.apply_with_subqueries(|node| {
-        one |= depends_on_order(node)? || (rows_are_hidden && can_fail(node)?);
+        one |= depends_on_order(node)?;
         Ok(if one { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })
     .map_err(EngineError::planning)?;
@@ -62,24 +59,4 @@ fn is_exact(expr: &Expr, schema: &DFSchema) -> bool {
         "avg" => of(DataType::is_decimal),
         _ => false,
     }
-}
-
-fn can_fail(node: &LogicalPlan) -> Result<bool> {
-    let schema = merge_schema(&node.inputs());
-    let type_of = |expr: &Expr| expr.get_type(&schema).ok();
-    let mut can_fail = false;
-    node.apply_expressions(|expr| {
-        can_fail |= match expr.clone().unalias() {
-            Expr::AggregateFunction(f) => {
-                let parts = f.params.args.iter().chain(f.params.filter.as_deref());
-                let total = EXACT.contains(&f.func.name()) || f.func.name() == "sum";
-                !total
-                    || !f.params.order_by.is_empty()
-                    || !parts.into_iter().all(|e| is_infallible(e, &type_of))
-            }
-            expr => !is_infallible(&expr, &type_of),
-        };
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    Ok(can_fail)
 }
