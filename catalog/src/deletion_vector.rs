@@ -80,7 +80,14 @@ impl DeletionVectors {
         };
         let descriptor = Arc::clone(&vector.descriptor);
         let owner = Arc::clone(source);
-        let read = move || descriptor.read(owner.engine.storage_handler(), &owner.kernel_root);
+        let permit = Arc::clone(&source.vector_gate).acquire_owned().await;
+        if let Some(rows) = self.cache.get(&key) {
+            return Ok(rows);
+        }
+        let read = move || {
+            let _permit = permit;
+            descriptor.read(owner.engine.storage_handler(), &owner.kernel_root)
+        };
         let rows = tokio::task::spawn_blocking(read)
             .await
             // The kernel panics on some malformed vectors; the task's end says so.

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+/// Longest reason.
+const REASON_CHARACTERS_MAX: usize = 600;
+
 /// A failure in the catalog, one variant per cause.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
@@ -174,9 +177,16 @@ impl CatalogError {
         }
     }
 
-    /// The message with credentials cut out of every URL in it: what goes into reasons and logs.
+    /// The message with credentials cut out of every URL in it, in one line and not endless: what goes
+    /// into reasons and logs. Stores have their own words quoted in it.
     pub fn reason(&self) -> String {
-        redact(&self.to_string())
+        let text = redact(&self.to_string());
+        let one_line = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let mut shown: String = one_line.take(REASON_CHARACTERS_MAX).collect();
+        if text.chars().nth(REASON_CHARACTERS_MAX).is_some() {
+            shown.push_str("...");
+        }
+        shown
     }
 }
 
@@ -232,7 +242,15 @@ fn quoted(names: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::redact;
+    use super::{CatalogError, redact};
+
+    #[test]
+    fn reasons_are_one_line_and_not_endless() {
+        let words = format!("403\nforged line \u{1b}[31m {}", "x".repeat(10_000));
+        let error = CatalogError::Task { reason: words };
+        assert!(!error.reason().contains(|c: char| c.is_control()));
+        assert!(error.reason().contains("403 forged line") && error.reason().len() < 700);
+    }
 
     #[test]
     fn credentials_are_cut_out_of_urls() {

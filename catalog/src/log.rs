@@ -23,6 +23,9 @@ mod spelling;
 
 use engine::{LogExecutor, TableEngine};
 
+/// Deletion vectors of one table that are read at one time.
+const VECTOR_READS_MAX: usize = 8;
+
 /// What is needed to read one table's log.
 pub(crate) struct LogSource {
     pub(crate) location: Location,
@@ -33,6 +36,8 @@ pub(crate) struct LogSource {
     /// One load at a time: the permit goes with the blocking work, so that a load that outlives
     /// its deadline is not joined by another.
     pub(crate) gate: Arc<Semaphore>,
+    /// Deletion vectors read at one time: a read outlives the query that wanted it.
+    pub(crate) vector_gate: Arc<Semaphore>,
 }
 
 impl LogSource {
@@ -40,7 +45,14 @@ impl LogSource {
         let kernel_location = engine::kernel_location(&location);
         let kernel_root = kernel_location.root.clone();
         let engine = Arc::new(TableEngine::new(kernel_location, executor));
-        Self { location, kernel_root, engine, vectors, gate: Arc::new(Semaphore::new(1)) }
+        Self {
+            location,
+            kernel_root,
+            engine,
+            vectors,
+            gate: Arc::new(Semaphore::new(1)),
+            vector_gate: Arc::new(Semaphore::new(VECTOR_READS_MAX)),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod assembly;
 mod certificate;
 mod listeners;
+mod own_thread;
 mod policy_keeper;
 mod readiness;
 pub mod shutdown;

@@ -23,6 +23,9 @@ use crate::config::Config;
 /// Stack of a connection thread. Debug builds keep large futures on it.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
 
+/// How long the process waits for threads that still read, once it is done.
+const END_WAIT: Duration = Duration::from_secs(1);
+
 /// Serves gold-layer Delta tables: filtered and masked by role, paged by cursor.
 #[derive(Debug, Parser)]
 #[command(name = "sluice", version, max_term_width = 100)]
@@ -157,7 +160,12 @@ pub fn run() -> ExitCode {
         .enable_all()
         .build()
         .map_err(CliError::Threads)
-        .and_then(|runtime| runtime.block_on(dispatch(cli.command)));
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(dispatch(cli.command));
+            // A read that hangs with its store would hold the process up for ever.
+            runtime.shutdown_timeout(END_WAIT);
+            outcome
+        });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -68,6 +68,10 @@ impl RemoteStores {
         let mut faults = Vec::new();
         for definition in definitions {
             match StoreSettings::read(definition, base_dir) {
+                Ok(read) if settings.iter().any(|known: &StoreSettings| known.prefix == read.prefix) => {
+                    let reason = format!("prefix \"{}\" is given twice", redact(&definition.prefix));
+                    faults.push(CatalogError::InvalidSetting { setting: "stores", reason });
+                }
                 Ok(read) => settings.push(read),
                 Err(fault) => faults.push(fault),
             }
@@ -136,7 +140,7 @@ pub(super) fn directory_url(bucket: &Url, directory: &Path) -> Url {
 }
 
 /// The URL without its path. The user of an `abfs` URL is the container; no other may have one.
-fn bucket_url(provider: Provider, url: &Url) -> Result<Url, &'static str> {
+pub(super) fn bucket_url(provider: Provider, url: &Url) -> Result<Url, &'static str> {
     let host = url.host_str().unwrap_or_default();
     if host.is_empty() {
         return Err("it names no bucket");
@@ -163,7 +167,7 @@ fn build(
     bucket: &Url,
     options: &[(String, String)],
 ) -> object_store::Result<Arc<dyn ObjectStore>> {
-    let retry = RetryConfig { retry_timeout: RETRIED_FOR, ..RetryConfig::default() };
+    let retry = RetryConfig { retry_timeout: RETRIED_FOR, max_retries: usize::MAX, ..RetryConfig::default() };
     let runtime = Handle::try_current().ok().map(SpawnedReqwestConnector::new);
     macro_rules! build {
         ($builder:ty) => {{

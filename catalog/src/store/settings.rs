@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use object_store::aws::AmazonS3ConfigKey;
 use object_store::azure::AzureConfigKey;
 use object_store::gcp::GoogleConfigKey;
+use object_store::path::Path as ObjectPath;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::remote::Provider;
+use super::remote::{Provider, bucket_url, directory_url};
 use crate::error::{CatalogError, redact};
 
 /// Settings for every location below a URL. Absent ones come from the environment.
@@ -44,12 +45,13 @@ impl StoreSettings {
             setting: "stores",
             reason: format!("at prefix \"{}\": {reason}", redact(&definition.prefix)),
         };
-        let mut prefix = Url::parse(&definition.prefix).map_err(|e| invalid(e.to_string()))?;
-        let provider = Provider::of(&prefix)
+        let url = Url::parse(&definition.prefix).map_err(|e| invalid(e.to_string()))?;
+        let provider = Provider::of(&url)
             .ok_or_else(|| invalid("it is no URL of an object store, such as \"s3://bucket/\"".to_owned()))?;
-        if !prefix.path().ends_with('/') {
-            prefix.set_path(&format!("{}/", prefix.path()));
-        }
+        let bucket = bucket_url(provider, &url).map_err(|reason| invalid(reason.to_owned()))?;
+        let directory = ObjectPath::from_url_path(url.path()).map_err(|e| invalid(e.to_string()))?;
+        // Spelled as the locations that it is compared with.
+        let prefix = directory_url(&bucket, &directory);
         let mut options = Vec::new();
         for (key, value) in &definition.options {
             options.push((key.clone(), value.clone()));
@@ -129,10 +131,25 @@ mod tests {
     }
 
     #[test]
+    fn prefixes_are_spelled_as_locations_are() {
+        for (prefix, spelled) in [
+            ("s3://lake/a+b/", "s3://lake/a%2Bb/"),
+            ("s3://lake/%67o", "s3://lake/go/"),
+            ("s3://lake/u@x", "s3://lake/u%40x/"),
+        ] {
+            let settings = read(serde_json::json!({"prefix": prefix}), Path::new("/")).unwrap();
+            assert_eq!(settings.prefix.as_str(), spelled);
+        }
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused() {
         for (json, part) in [
             (serde_json::json!({"prefix": "/lake"}), "relative URL"),
             (serde_json::json!({"prefix": "file:///lake/"}), "no URL of an object store"),
+            (serde_json::json!({"prefix": "s3://key:secret@b/"}), "holds credentials"),
+            (serde_json::json!({"prefix": "s3://b:9000/"}), "a port"),
+            (serde_json::json!({"prefix": "s3://b/?x=1"}), "a query"),
             (serde_json::json!({"prefix": "s3://b/", "options": {"reigon": "x"}}), "no option \"reigon\""),
             (serde_json::json!({"prefix": "gs://b/", "options": {"aws_region": "x"}}), "no option"),
             (serde_json::json!({"prefix": "s3://b/", "option_files": {"token": "absent"}}), "absent"),

@@ -16,6 +16,7 @@ use sluice_policies::table_policy::{PolicySet, TableShape};
 use sluice_policies::token::TokenVerifier;
 use tracing::debug;
 
+use super::own_thread;
 use crate::config::Config;
 use crate::config::limits::LimitsConfig;
 use crate::engine::authorized::shape;
@@ -144,12 +145,12 @@ pub(super) async fn load_policies(
 ) -> Result<PolicySet, Vec<Diagnostic>> {
     let first = files.first().cloned().unwrap_or_default();
     let (mask_keys, catalog, for_check) = (Arc::clone(mask_keys), Arc::clone(catalog), Arc::clone(engine));
-    let work = engine.threads().spawn_blocking(move || {
+    let loaded = own_thread::run(engine.threads(), move || {
         let policies = PolicySet::load(&files, mask_keys, &shapes(&catalog))?;
         let problems = check(&for_check, &policies, &catalog);
         if problems.is_empty() { Ok(policies) } else { Err(problems) }
     });
-    work.await.unwrap_or_else(|_| Err(vec![Diagnostic::file(&first, "could not be checked")]))
+    loaded.await.unwrap_or_else(|| Err(vec![Diagnostic::file(&first, "could not be checked")]))
 }
 
 /// The shape of every table that can be read.

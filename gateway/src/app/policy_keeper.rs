@@ -10,16 +10,21 @@ use sluice_policies::diagnostic::Diagnostic;
 use sluice_policies::keys::KeyRing;
 use sluice_policies::table_policy::{PolicySet, TableShape};
 use sluice_policies::token::TokenVerifier;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::assembly::{load_policies, shapes};
+use super::own_thread;
 use super::watched_files::WatchedFiles;
 use crate::engine::secured::check;
 use crate::engine::session::Engine;
 use crate::telemetry::Metrics;
+
+/// Longest look at files: a network file system may hang.
+const LOOK_MAX: Duration = Duration::from_secs(10);
 
 /// What is wrong with the files as they are now; absent while they are what is in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +37,8 @@ pub(super) struct KeeperReport {
     pub(super) token_problems: usize,
     /// The policies in force do not define the role of callers without a token.
     pub(super) anonymous_role_undefined: bool,
+    /// Policy or token key files could not be read in time.
+    pub(super) files_hang: bool,
     /// Certificate files were refused.
     pub(super) certificate_refused: bool,
 }
@@ -65,8 +72,9 @@ impl PolicyKeeper {
             tokio::select! {
                 () = cancel.cancelled() => return,
                 _ = ticks.tick() => {
-                    self.look_at_policies().await;
-                    self.look_at_tokens().await;
+                    if cancel.run_until_cancelled(self.look()).await.is_none() {
+                        return;
+                    }
                 }
                 changed = catalog_changes.changed() => {
                     if changed.is_err() {
@@ -80,6 +88,18 @@ impl PolicyKeeper {
                 }
             }
         }
+    }
+
+    /// Looks at policies and tokens apart, so that no file of the one that hangs keeps the other waiting
+    /// for longer than this.
+    async fn look(&mut self) {
+        let policies = tokio::time::timeout(LOOK_MAX, self.look_at_policies()).await;
+        let tokens = tokio::time::timeout(LOOK_MAX, self.look_at_tokens()).await;
+        let hangs = policies.is_err() || tokens.is_err();
+        if hangs && !self.reports.borrow().files_hang {
+            error!("policy or token key files cannot be read in time, the old ones stay in force");
+        }
+        self.report(|report| report.files_hang = hangs);
     }
 
     async fn look_at_policies(&mut self) {
@@ -121,8 +141,8 @@ impl PolicyKeeper {
         let current = Arc::clone(&self.policies.borrow());
         let catalog = Arc::clone(&self.catalog);
         let engine = Arc::clone(&self.engine);
-        let work = self.engine.threads().spawn_blocking(move || bind_each(&current, &catalog, &engine));
-        let Ok((bound, problems)) = work.await else {
+        let work = own_thread::run(self.engine.threads(), move || bind_each(&current, &catalog, &engine));
+        let Some((bound, problems)) = work.await else {
             error!("binding policies to new tables failed");
             return;
         };
@@ -138,20 +158,20 @@ impl PolicyKeeper {
 
     async fn look_at_tokens(&mut self) {
         let verifier = Arc::clone(&self.verifier);
-        let read = async { tokio::task::spawn_blocking(move || verifier.read_again()).await };
+        let read = own_thread::run(Handle::current(), move || verifier.read_again());
         let Some(read) = self.token_files.if_changed(read).await else { return };
         match read {
-            Ok(Ok(fresh)) => {
+            Some(Ok(fresh)) => {
                 if self.verifier.take(fresh) {
                     info!("token keys taken");
                 }
                 self.report(|report| report.token_problems = 0);
             }
-            Ok(Err(problems)) => {
+            Some(Err(problems)) => {
                 log("token keys refused, the old ones stay in force", &problems);
                 self.report(|report| report.token_problems = problems.len());
             }
-            Err(_) => error!("looking at token keys failed"),
+            None => error!("looking at token keys failed"),
         }
     }
 

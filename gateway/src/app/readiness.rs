@@ -75,6 +75,10 @@ pub(super) fn report(
         let message = "the policies do not define the anonymous role; callers without a token are refused";
         reason("tokens", message.to_owned());
     }
+    if keeper.files_hang {
+        let message = "policy or token key files cannot be read in time; the old ones are in force";
+        reason("policies", message.to_owned());
+    }
     if keeper.certificate_refused {
         reason("server", "the certificate files cannot be used; the old certificate is in force".to_owned());
     }
