@@ -80,6 +80,7 @@ impl TableSchema {
                 mode,
                 &mut logical_path,
                 &mut physical_path,
+                false,
                 &mut |found, logical, physical, leaf| {
                     ids.add(logical.join("."), column_id(found));
                     if leaf && !partition {
@@ -141,26 +142,37 @@ impl PathIds {
 /// Takes a field, its logical and its physical path, and whether it is a leaf.
 type FieldVisitor<'a> = dyn FnMut(&StructField, &[String], &[String], bool) + 'a;
 
-/// Visits a field and the fields of structs below it.
+/// Step of a path into the items of a list.
+const ITEM: &str = "element";
+
+/// Visits a field and the fields of structs below it, in lists too. What is in a list is no leaf: there
+/// are no statistics of it.
 fn visit(
     field: &StructField,
     mode: ColumnMappingMode,
     logical: &mut Vec<String>,
     physical: &mut Vec<String>,
+    in_list: bool,
     visitor: &mut FieldVisitor<'_>,
 ) {
+    let depth = logical.len();
     logical.push(field.name().clone());
     physical.push(field.physical_name(mode).to_owned());
-    if let DataType::Struct(inner) = field.data_type() {
-        visitor(field, logical, physical, false);
-        for child in inner.fields() {
-            visit(child, mode, logical, physical, visitor);
-        }
-    } else {
-        visitor(field, logical, physical, true);
+    let is_struct = matches!(field.data_type(), DataType::Struct(_));
+    visitor(field, logical, physical, !is_struct && !in_list);
+    let mut inner = field.data_type();
+    while let DataType::Array(list) = inner {
+        logical.push(ITEM.to_owned());
+        physical.push(ITEM.to_owned());
+        inner = list.element_type();
     }
-    logical.pop();
-    physical.pop();
+    if let DataType::Struct(inner) = inner {
+        for child in inner.fields() {
+            visit(child, mode, logical, physical, in_list || !is_struct, visitor);
+        }
+    }
+    logical.truncate(depth);
+    physical.truncate(depth);
 }
 
 fn check_type(data_type: &DataType) -> Result<(), CatalogError> {

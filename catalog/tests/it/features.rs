@@ -126,7 +126,7 @@ async fn mapped_columns_show_both_faces_at_every_level() {
         assert_eq!(snapshot.partition_columns(), ["p"]);
         let ids: Vec<(&str, i64)> =
             snapshot.column_ids().iter().map(|(path, id)| (path.as_str(), *id)).collect();
-        assert_eq!(ids, [("l", 4), ("p", 1), ("s", 2), ("s.x", 3)]);
+        assert_eq!(ids, [("l", 4), ("l.element.y", 5), ("p", 1), ("s", 2), ("s.x", 3)]);
         let column = &snapshot.columns()[1];
         assert_eq!((column.name.as_str(), column.id), ("s", Some(2)));
         assert_eq!(column.description.as_deref(), Some("about s"));
