@@ -5,6 +5,7 @@
 mod check;
 mod compile;
 pub(super) mod crossing;
+mod one_nan;
 pub(super) mod provider;
 pub(super) mod transform;
 

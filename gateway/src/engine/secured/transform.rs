@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, FixedSizeBinaryBuilder, Int64Array, RecordBatch,
-    RecordBatchOptions, UInt32Array,
+    Array, ArrayRef, BooleanArray, FixedSizeBinaryBuilder, Int64Array, RecordBatch, RecordBatchOptions,
+    UInt32Array,
 };
 use arrow::compute::{filter_record_batch, prep_null_mask_filter};
-use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::physical_expr::PhysicalExpr;
@@ -18,6 +18,7 @@ use roaring::RoaringTreemap;
 use sluice_policies::column_mask::apply_nested;
 
 use super::crossing::Crossing;
+use super::one_nan::one_nan;
 use super::{Masking, SecuredTable, VisibleRows};
 use crate::engine::relabel::{nullable_field, relabel};
 use crate::engine::scan::{FILE, ROW};
@@ -184,8 +185,8 @@ impl Transform {
             .fields()
             .iter()
             .zip(batch.columns())
-            .map(|(field, column)| relabel(column, field.data_type()).map(one_nan))
-            .collect::<Result<Vec<_>, _>>()?;
+            .map(|(field, column)| Ok(one_nan(relabel(column, field.data_type())?)?))
+            .collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let raw = RecordBatch::try_new_with_options(Arc::clone(&self.raw), columns, &options)?;
         let rest: Vec<usize> = (count..batch.num_columns()).collect();
@@ -216,22 +217,6 @@ fn tie(key: &[u8; 16], file: u32, row: i64) -> [u8; 16] {
     hasher.write_u32(file);
     hasher.write_i64(row);
     hasher.finish128().as_bytes()
-}
-
-/// The array with one kind of NaN, the one that sorts after every number: which of the many
-/// patterns a writer's processor left behind would otherwise decide comparisons.
-fn one_nan(array: ArrayRef) -> ArrayRef {
-    if let Some(floats) = array.as_primitive_opt::<Float64Type>()
-        && floats.values().iter().any(|v| v.is_nan())
-    {
-        return Arc::new(floats.unary::<_, Float64Type>(|v| if v.is_nan() { f64::NAN } else { v }));
-    }
-    if let Some(floats) = array.as_primitive_opt::<Float32Type>()
-        && floats.values().iter().any(|v| v.is_nan())
-    {
-        return Arc::new(floats.unary::<_, Float32Type>(|v| if v.is_nan() { f32::NAN } else { v }));
-    }
-    array
 }
 
 fn apply_mask(mask: &Masking, raw: &RecordBatch, at: usize) -> Result<ArrayRef> {
