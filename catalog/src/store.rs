@@ -138,8 +138,8 @@ fn open_local(location: &str, base_dir: &FilePath) -> Result<Directory, CatalogE
 }
 
 /// The absolute, normalized directory that a path or `file` URL names. Symbolic links are resolved if
-/// it exists: the Delta kernel does the same, and both have to name files alike. A directory may
-/// appear after start; one that is reached by a link has to be there.
+/// it exists: the Delta kernel does the same, and both have to name files alike. Where links lead may
+/// change, and the directory may appear, after start.
 pub(crate) fn local_directory(location: &str, base_dir: &FilePath) -> Result<PathBuf, CatalogError> {
     let invalid = |reason: &str| CatalogError::InvalidLocation {
         location: redact(location),

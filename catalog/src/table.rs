@@ -1,13 +1,14 @@
 //! One table of the catalog: owns its last good snapshot, its state of health and its older
 //! versions. Does not decide when to look at the log.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
+use url::Url;
 
 use crate::config::CatalogConfig;
 use crate::definition::TableDefinition;
@@ -18,7 +19,7 @@ use crate::log::follow::{FollowLimits, Followed, LogPosition, follow};
 use crate::log::load::{Loaded, load};
 use crate::log::{LogSource, history};
 use crate::snapshot::Snapshot;
-use crate::store::Stores;
+use crate::store::{Location, Stores};
 use crate::versions::RetainedVersions;
 
 /// Whether a table can be read.
@@ -95,7 +96,8 @@ enum Look {
 pub struct Table {
     definition: TableDefinition,
     context: TableContext,
-    source: Option<Arc<LogSource>>,
+    base_dir: PathBuf,
+    source: ArcSwapOption<LogSource>,
     state: ArcSwap<State>,
     retained: Mutex<RetainedVersions>,
     /// Held while the log is looked at: looks follow one another.
@@ -119,7 +121,8 @@ impl Table {
         Self {
             definition,
             context,
-            source,
+            base_dir: base_dir.to_owned(),
+            source: ArcSwapOption::new(source),
             state: ArcSwap::from_pointee(state),
             retained: Mutex::new(retained),
             position: tokio::sync::Mutex::new(None),
@@ -163,8 +166,8 @@ impl Table {
     }
 
     /// The table's directory, when its location could be resolved.
-    pub fn root(&self) -> Option<&url::Url> {
-        self.source.as_ref().map(|source| &source.location.root)
+    pub fn root(&self) -> Option<Url> {
+        self.source.load().as_ref().map(|source| source.location.root.clone())
     }
 
     /// A version by number: the current one, a retained one, or else read from the log and then
@@ -182,7 +185,7 @@ impl Table {
         if let Some(kept) = kept.filter(|kept| kept.table_id() == current.table_id()) {
             return Ok(kept);
         }
-        let loading = self.in_time(load(source, Some(version))).await?;
+        let loading = self.in_time(load(&source, Some(version))).await?;
         let snapshot = loading.snapshot;
         if snapshot.table_id() != current.table_id() {
             // Of the table that was here before, or of one that has not been noticed yet.
@@ -199,7 +202,7 @@ impl Table {
             return Ok(current);
         }
         let own_times_from = current.metadata().in_commit_timestamps_from;
-        let search = history::version_as_of(source, current.version(), own_times_from, time);
+        let search = history::version_as_of(&source, current.version(), own_times_from, time);
         let version = self.in_time(search).await?;
         self.at_version(version).await
     }
@@ -207,15 +210,28 @@ impl Table {
     /// Looks at the log once, and says whether anything that readers see has changed. On failure
     /// the last good version stays, marked stale.
     pub async fn refresh(&self) -> Result<bool, CatalogError> {
-        let Some(source) = &self.source else {
+        let mut position = self.position.lock().await;
+        match self.in_time(self.moved()).await {
+            Ok(Some(location)) => {
+                let source =
+                    LogSource::new(location, &self.context.executor, Arc::clone(&self.context.vectors));
+                self.source.store(Some(Arc::new(source)));
+                *position = None;
+            }
+            Ok(None) => {}
+            Err(error) => {
+                self.fail(&error, SystemTime::now());
+                return Err(error);
+            }
+        }
+        let Some(source) = self.source.load_full() else {
             return Err(self.unavailable());
         };
-        let mut position = self.position.lock().await;
         self.retained().expire(Instant::now());
         let mut changed = false;
         loop {
             let started = (SystemTime::now(), Instant::now());
-            match self.in_time(self.look(source, position.as_ref())).await {
+            match self.in_time(self.look(&source, position.as_ref())).await {
                 Ok(Look::Unchanged) => return Ok(self.settle(None, started) || changed),
                 Ok(Look::Found { loaded, complete }) => {
                     changed |= self.settle(Some(loaded.snapshot), started);
@@ -230,6 +246,18 @@ impl Table {
                 }
             }
         }
+    }
+
+    /// Where the location leads now, if that is elsewhere: a link in a path may be set anew, and then
+    /// leads to another table.
+    async fn moved(&self) -> Result<Option<Location>, CatalogError> {
+        let Some(known) = self.root().filter(|root| root.scheme() == "file") else { return Ok(None) };
+        let (stores, base_dir) = (self.context.stores.clone(), self.base_dir.clone());
+        let location = self.definition.location.clone();
+        let resolved = tokio::task::spawn_blocking(move || stores.resolve(&location, &base_dir))
+            .await
+            .map_err(|error| CatalogError::Task { reason: error.to_string() })??;
+        Ok((resolved.root != known).then_some(resolved))
     }
 
     async fn look(
@@ -290,8 +318,8 @@ impl Table {
         self.context.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    fn readable(&self) -> Result<(&Arc<LogSource>, Arc<Snapshot>), CatalogError> {
-        match (&self.source, self.current()) {
+    fn readable(&self) -> Result<(Arc<LogSource>, Arc<Snapshot>), CatalogError> {
+        match (self.source.load_full(), self.current()) {
             (Some(source), Some(current)) => Ok((source, current)),
             _ => Err(self.unavailable()),
         }

@@ -22,10 +22,9 @@ impl LoadSlots {
 
     /// Waits for a slot of the store that the table lies in.
     pub(super) async fn acquire(&self, table: &Table) -> Option<OwnedSemaphorePermit> {
-        let store = table.root().map_or_else(String::new, |root| {
-            let mut store = root.clone();
-            store.set_path("/");
-            store.to_string()
+        let store = table.root().map_or_else(String::new, |mut root| {
+            root.set_path("/");
+            root.to_string()
         });
         let slots = {
             let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);

@@ -102,7 +102,7 @@ struct Taken {
 
 impl Taken {
     fn new(declared: &BTreeMap<String, Arc<Table>>, discovered_max: usize) -> Self {
-        let roots = declared.values().filter_map(|table| table.root().map(ToString::to_string)).collect();
+        let roots = declared.values().filter_map(|table| table.root().map(|root| root.to_string())).collect();
         Self { tables: declared.clone(), origins: Origins::new(), roots, discovered_max }
     }
 
@@ -113,7 +113,7 @@ impl Taken {
     /// False when there is no room for it. Of tables of one name or one place the first counts.
     fn take(&mut self, origin: usize, table: Arc<Table>) -> bool {
         let name = table.name();
-        let Some(root) = table.root().map(ToString::to_string) else { return true };
+        let Some(root) = table.root().map(|root| root.to_string()) else { return true };
         if self.tables.contains_key(name) || self.roots.contains(&root) {
             return true;
         }

@@ -1,9 +1,13 @@
 //! Tables that break, change and come back.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
+use sluice_catalog::catalog::Catalog;
 use sluice_catalog::config::CatalogConfig;
+use sluice_catalog::definition::TableDefinition;
+use sluice_catalog::store::Stores;
 use sluice_catalog::table::TableStatus;
 
 use crate::lake::{TestTable, add, add_with_vector, keys, metadata, protocol, remove, trouble, version};
@@ -322,4 +326,36 @@ async fn a_commit_that_contradicts_itself_is_read_as_a_fresh_load_reads_it() {
             None => assert!(refreshed.is_err(), "{actions:?}"),
         }
     }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_set_anew_leads_to_the_other_table() {
+    let (first, second, links) = (TestTable::simple(), TestTable::simple(), tempfile::tempdir().unwrap());
+    first.commit(1, &[add("a")]);
+    second.commit(1, &[add("b")]);
+    let link = links.path().join("current");
+    let lead_to = |table: &TestTable| {
+        let fresh = links.path().join("fresh");
+        std::os::unix::fs::symlink(table.path(), &fresh).unwrap();
+        std::fs::rename(&fresh, &link).unwrap();
+    };
+    lead_to(&first);
+    let definition = TableDefinition::bare("t", link.to_str().unwrap());
+    let config = CatalogConfig { tables: vec![definition], ..CatalogConfig::default() };
+    let catalog = Catalog::open(config, Path::new("/"), Stores::new()).await.unwrap();
+    let table = catalog.table("t").unwrap();
+    assert_eq!(keys(&table.current().unwrap()), ["a"]);
+    lead_to(&second);
+    assert!(table.refresh().await.unwrap());
+    assert_eq!(keys(&table.current().unwrap()), ["b"]);
+    assert!(!table.refresh().await.unwrap());
+    // While it leads nowhere, what was good is served and said to be stale.
+    std::fs::remove_file(&link).unwrap();
+    table.refresh().await.unwrap_err();
+    assert_eq!(keys(&table.current().unwrap()), ["b"]);
+    assert!(trouble(&table).is_some());
+    lead_to(&first);
+    table.refresh().await.unwrap();
+    assert_eq!((keys(&table.current().unwrap()), trouble(&table)), (vec!["a".to_owned()], None));
 }
