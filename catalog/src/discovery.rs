@@ -4,8 +4,10 @@
 mod local;
 
 use std::path::Path as FilePath;
+use std::time::Duration;
 
 use object_store::path::Path;
+use tokio::time::Instant;
 
 use crate::definition::{DiscoverDefinition, TableDefinition};
 use crate::error::CatalogError;
@@ -71,17 +73,18 @@ struct Odd {
     reason: String,
 }
 
-/// Finds the tables below a prefix, in path order, at most `tables_max`. Directories whose name
-/// starts with `_` or `.` are not entered, nor are tables. A directory that cannot be listed, and a
-/// table whose path makes no valid name, are left out.
+/// Finds the tables below a prefix, in path order, at most `tables_max`, and no longer than `limit`.
+/// Directories whose name starts with `_` or `.` are not entered, nor are tables. A directory that cannot
+/// be listed, and a table whose path makes no valid name, are left out.
 pub(crate) async fn discover(
     entry: &DiscoverDefinition,
     base_dir: &FilePath,
     stores: &Stores,
     tables_max: usize,
+    limit: Duration,
 ) -> Found {
     match stores.resolve(&entry.prefix, base_dir) {
-        Ok(location) => Search { entry, location, found: Found::default() }.run(tables_max).await,
+        Ok(location) => Search { entry, location, found: Found::default() }.run(tables_max, limit).await,
         Err(error) => Found::failed(&error),
     }
 }
@@ -93,10 +96,16 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    async fn run(mut self, tables_max: usize) -> Found {
+    async fn run(mut self, tables_max: usize, limit: Duration) -> Found {
+        let deadline = Instant::now() + limit;
         let mut open = vec![(self.location.prefix.clone(), 0_usize)];
         while let Some((directory, depth)) = open.pop() {
-            let Some(mut listed) = self.list(&directory, depth).await else { continue };
+            let Ok(listed) = tokio::time::timeout_at(deadline, self.list(&directory, depth)).await else {
+                open.push((directory, depth));
+                self.give_up(&open, limit);
+                break;
+            };
+            let Some(mut listed) = listed else { continue };
             if listed.is_table {
                 if self.found.tables.len() == tables_max {
                     self.found.troubles.push(TOO_MANY.to_owned());
@@ -110,6 +119,17 @@ impl Search<'_> {
             }
         }
         self.found
+    }
+
+    /// What was found stays; what is still open may hold more.
+    fn give_up(&mut self, open: &[(Path, usize)], limit: Duration) {
+        let trouble = format!("was not searched whole within {} ms", limit.as_millis());
+        self.found.troubles.push(trouble);
+        for (directory, depth) in open {
+            let whole = *depth == 0;
+            let place = if whole { String::new() } else { self.location.declare(directory) };
+            self.found.unsearched.push(place);
+        }
     }
 
     /// `None` when it cannot be listed, or is gone by now.

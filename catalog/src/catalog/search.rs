@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::Catalog;
 use crate::definition::{DiscoverDefinition, TableDefinition};
-use crate::discovery::{DiscoveryTrouble, Found, TOO_MANY, discover};
-use crate::error::{CatalogError, redact};
+use crate::discovery::{DiscoveryTrouble, TOO_MANY, discover};
+use crate::error::redact;
 use crate::table::Table;
 
 /// Troubles that are remembered of one search.
@@ -38,10 +38,8 @@ impl Catalog {
         let mut taken = Taken::new(&self.declared, self.config.discovered_tables_max);
         let mut troubles = Vec::new();
         for (index, entry) in self.config.discover.iter().enumerate() {
-            let search = discover(entry, &self.base_dir, &self.context.stores, taken.room());
-            let limit = self.config.load_timeout();
-            let searched = tokio::time::timeout(limit, search).await;
-            let found = searched.unwrap_or_else(|_| Found::failed(&CatalogError::Timeout { limit }));
+            let (room, limit) = (taken.room(), self.config.load_timeout());
+            let found = discover(entry, &self.base_dir, &self.context.stores, room, limit).await;
             let missed = before.iter().filter(|(name, table)| {
                 origins.get(*name) == Some(&index) && found.may_have_missed(table.definition())
             });

@@ -288,8 +288,29 @@ async fn a_bucket_that_does_not_answer_or_holds_nothing_is_told() {
     requests.hang(true);
     catalog.refresh().await;
     assert_eq!(names(&catalog), ["a"]);
-    assert_eq!(reasons(&catalog), ["cannot be searched: the store took longer than 300 ms"]);
+    assert_eq!(reasons(&catalog), ["was not searched whole within 300 ms"]);
     // The second prefix has no turn before the catalog is opened.
     let unheard = open_bucket(&[GOLD, "s3://lake/other"], requests.stores_of(&bucket)).await;
     assert_eq!((names(&unheard).len(), reasons(&unheard).len()), (0, 2), "{:?}", reasons(&unheard));
+}
+
+/// Thirty directories that each lead to all others: far more ways than a second is enough for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_takes_too_long_keeps_what_it_found() {
+    let lake = TempDir::new().unwrap();
+    make(lake.path(), "gold/a");
+    let maze: Vec<_> = (0..30).map(|at| lake.path().join(format!("gold/maze{at}"))).collect();
+    for room in &maze {
+        std::fs::create_dir_all(room).unwrap();
+        for (at, other) in maze.iter().enumerate().filter(|(_, other)| *other != room) {
+            symlink(other, room.join(format!("to{at}"))).unwrap();
+        }
+    }
+    let config =
+        CatalogConfig { discover: vec![entry("gold")], load_timeout_ms: 1_000, ..CatalogConfig::default() };
+    let catalog = Catalog::open(config, lake.path(), Stores::new()).await.unwrap();
+    // The start waits no longer than the search may take; this one ends a moment later.
+    catalog.refresh().await;
+    assert_eq!(names(&catalog), ["a"]);
+    assert_eq!(reasons(&catalog), ["was not searched whole within 1000 ms"]);
 }
