@@ -5,7 +5,7 @@
 mod check;
 mod compile;
 pub(super) mod crossing;
-mod one_nan;
+mod floats;
 pub(super) mod provider;
 pub(super) mod transform;
 

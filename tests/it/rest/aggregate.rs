@@ -197,3 +197,37 @@ fn groups_of_floats_have_their_least_and_greatest() {
         gateway.shutdown().await;
     });
 }
+
+#[test]
+fn both_zeros_are_one_at_every_door() {
+    run(async {
+        let policies = "version: 1\nroles:\n  reader: { tables: { t: { columns: '*' } } }\n";
+        let setup = Setup::new("zeros", policies).table(json!({ "name": "t", "location": "t" }));
+        let zeros = [0.0, -0.0, 1.0, -0.0, 0.0, -1.0];
+        let ids: ArrayRef = Arc::new((0..6).collect::<Int64Array>());
+        let values: ArrayRef = Arc::new(zeros.iter().map(|zero| Some(*zero)).collect::<Float64Array>());
+        let batch =
+            RecordBatch::try_from_iter_with_nullable([("id", ids, true), ("z", values, true)]).unwrap();
+        HandTable::create(&setup.place("t"), &batch.schema()).append(&[batch]);
+        let gateway = setup.start().await;
+        let reader = gateway.role("reader");
+        let ids = |rows: Vec<Value>| rows.iter().map(|row| row["id"].as_i64().unwrap()).collect::<Vec<_>>();
+        let order = [5, 0, 1, 3, 4, 2];
+        assert_eq!(ids(reader.walk("t", &[("order", "z,id"), ("limit", "2")]).await), order);
+        assert_eq!(ids(reader.sql("select id from t order by z, id").await.data()), order);
+        let body = json!({ "measures": [{ "fn": "count_distinct", "column": "z", "as": "n" }] });
+        assert_eq!(reader.post("/v1/tables/t/aggregate", &body).await.data(), [json!({ "n": 3 })]);
+        for (condition, matching) in
+            [("z = -0.0", 4), ("z >= -0.0", 5), ("z IN (-0.0, 7)", 4), ("z < 0.0", 1)]
+        {
+            let asked = [("filter", condition), ("count", "exact")];
+            let page = reader.ask("/v1/tables/t/rows", &asked).await.json();
+            assert_eq!(page["page"]["total_rows"], matching, "{condition}");
+            let counted = reader.sql(&format!("select count(*) n from t where {condition}")).await.data();
+            assert_eq!(counted, [json!({ "n": matching })], "{condition}");
+        }
+        let sql = "select count(distinct z) a, count(distinct id) b, max(r) r from (select *, rank() over (order by z) r from t) q";
+        assert_eq!(reader.sql(sql).await.data(), [json!({ "a": 3, "b": 6, "r": 6 })]);
+        gateway.shutdown().await;
+    });
+}

@@ -18,7 +18,7 @@ use roaring::RoaringTreemap;
 use sluice_policies::column_mask::apply_nested;
 
 use super::crossing::Crossing;
-use super::one_nan::one_nan;
+use super::floats::canonical;
 use super::{Masking, SecuredTable, VisibleRows};
 use crate::engine::relabel::{nullable_field, relabel};
 use crate::engine::scan::{FILE, ROW};
@@ -185,7 +185,7 @@ impl Transform {
             .fields()
             .iter()
             .zip(batch.columns())
-            .map(|(field, column)| Ok(one_nan(relabel(column, field.data_type())?)?))
+            .map(|(field, column)| Ok(canonical(relabel(column, field.data_type())?)?))
             .collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let raw = RecordBatch::try_new_with_options(Arc::clone(&self.raw), columns, &options)?;
