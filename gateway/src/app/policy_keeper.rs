@@ -23,8 +23,12 @@ use crate::engine::secured::check;
 use crate::engine::session::Engine;
 use crate::telemetry::Metrics;
 
-/// Longest look at files: a network file system may hang.
-const LOOK_MAX: Duration = Duration::from_secs(10);
+/// Longest look at policies: a network file system may hang, but a large set that takes its time to
+/// compile must come into force.
+const POLICY_LOOK_MAX: Duration = Duration::from_secs(120);
+
+/// Longest look at token keys. While their files hang, policies wait this much longer for their turn.
+const TOKEN_LOOK_MAX: Duration = Duration::from_secs(10);
 
 /// What is wrong with the files as they are now; absent while they are what is in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,11 +94,11 @@ impl PolicyKeeper {
         }
     }
 
-    /// Looks at policies and tokens apart, so that no file of the one that hangs keeps the other waiting
-    /// for longer than this.
+    /// Looks at policies and tokens apart, so that a file of the one that hangs does not keep the other
+    /// waiting for ever.
     async fn look(&mut self) {
-        let policies = tokio::time::timeout(LOOK_MAX, self.look_at_policies()).await;
-        let tokens = tokio::time::timeout(LOOK_MAX, self.look_at_tokens()).await;
+        let policies = tokio::time::timeout(POLICY_LOOK_MAX, self.look_at_policies()).await;
+        let tokens = tokio::time::timeout(TOKEN_LOOK_MAX, self.look_at_tokens()).await;
         let hangs = policies.is_err() || tokens.is_err();
         if hangs && !self.reports.borrow().files_hang {
             error!("policy or token key files cannot be read in time, the old ones stay in force");
