@@ -133,7 +133,8 @@ impl Setup {
     }
 }
 
-/// Defaults of the tests: a free port, no rate, quick polling.
+/// Defaults of the tests: a free port, no rate, quick polling, and no bound on the memory of the process,
+/// which many gateways share here.
 fn base_config() -> Value {
     json!({
         "server": { "http_addr": "127.0.0.1:0" },
@@ -144,7 +145,7 @@ fn base_config() -> Value {
         "keys": { "cursor": "keys/cursor.yaml", "mask": "keys/mask.yaml" },
         "policies": { "files": ["policies.yaml"], "reload_interval_ms": 50 },
         "catalog": { "poll_interval_ms": 50, "tables": [] },
-        "limits": { "subject_requests_per_s": 0 },
+        "limits": { "subject_requests_per_s": 0, "resident_bytes_max": 0 },
     })
 }
 
@@ -172,6 +173,7 @@ impl Gateway {
             }
             let mut config = demo::prepare(&options).await.expect("prepare the demo");
             config.limits.subject_requests_per_s = 0;
+            config.limits.resident_bytes_max = 0;
             Self::start(config, &directory, "sluice-demo").await
         })
         .await
