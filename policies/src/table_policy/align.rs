@@ -15,7 +15,10 @@ pub(super) struct Aligned {
     pub(super) path: Vec<String>,
     /// The dotted path by which tags and ids know it.
     pub(super) spelling: Spelling,
-    /// Names that rules know it by; `None` when it was not there when the rules were bound.
+    /// Names from the column down when the rules were bound; `None` when it was not there.
+    pub(super) known_path: Option<Vec<String>>,
+    /// The same, as names that rules know it by: `None` too where it became something with no
+    /// fields to look into, such as a map.
     pub(super) rule_path: Option<Vec<String>>,
     pub(super) data_type: DataType,
     /// Tags now and when the rules were bound: a rename does not take a tag off.
@@ -178,10 +181,12 @@ impl Matcher {
         });
         // A type with no fields to look into must be the known one to be the known column:
         // inside a map, say, nothing can be matched or hidden.
-        let rule_path = counterpart
-            .filter(|known| inner_fields(field.data_type()).is_some() || !is_opaque(field, known.field))
-            .map(|known| known.path);
-        Aligned { path, spelling, rule_path, data_type: field.data_type().clone(), tags, in_list, children }
+        let has_fields = inner_fields(field.data_type()).is_some();
+        let fits = counterpart.as_ref().is_some_and(|known| has_fields || !is_opaque(field, known.field));
+        let known_path = counterpart.map(|known| known.path);
+        let rule_path = known_path.clone().filter(|_| fits);
+        let data_type = field.data_type().clone();
+        Aligned { path, spelling, known_path, rule_path, data_type, tags, in_list, children }
     }
 }
 

@@ -121,31 +121,33 @@ impl Compiler<'_> {
 
     /// A tag that asks for a mask must stand on something that can be masked. A name that neither
     /// this version nor the bound table has is most likely misspelled, and what is inside a map
-    /// can't be masked: either would show.
+    /// can't be masked: either would show. So would a tagged field of the bound table under
+    /// another name, even where something else bears its name by now.
     fn check_tagged_names(
         &self,
         columns: &RuleColumns<'_>,
         shown: &[Shown<'_>],
         problems: &mut Vec<Diagnostic>,
     ) {
+        let known = align(self.known, self.known);
         for (name, tags) in &self.current.tags {
             let covering = tags.iter().find_map(|tag| Some((tag, self.closest(tag)?)));
             let Some((tag, rule)) = covering else { continue };
-            if columns.0.iter().flat_map(Aligned::walk).any(|node| node.spelling.is(name)) {
-                continue;
-            }
-            let known = align(self.known, self.known);
-            let gone = known.iter().flat_map(Aligned::walk).find(|node| node.spelling.is(name));
+            let mut bound = named(&known, name).peekable();
             let table = self.table;
-            let problem = match gone {
-                Some(gone) if !self.may_be_renamed(gone, shown) => continue,
-                Some(_) => {
-                    format!("\"{name}\" of table \"{table}\" is tagged \"{tag}\" and may have been renamed")
+            let problem = if bound.peek().is_some() {
+                if !bound.any(|field| self.may_be_renamed(field, columns, shown)) {
+                    continue;
                 }
-                None if is_inside_hidden(name, &[columns.0, &known], shown) => continue,
-                None => format!(
+                format!("\"{name}\" of table \"{table}\" is tagged \"{tag}\" and may have been renamed")
+            } else {
+                let is_there = named(columns.0, name).next().is_some();
+                if is_there || is_inside_hidden(name, &[columns.0, &known], shown) {
+                    continue;
+                }
+                format!(
                     "\"{name}\" of table \"{table}\" is tagged \"{tag}\" but is no column and no field that can be masked"
-                ),
+                )
             };
             let problem = rule.mask.problem(problem);
             problems.push(match columns.similar_name(name) {
@@ -155,16 +157,24 @@ impl Compiler<'_> {
         }
     }
 
-    /// Whether one of the fields that the role sees may be the tagged one that this version lacks,
-    /// under another name. Ids would tell, where both have one.
-    fn may_be_renamed(&self, gone: &Aligned, shown: &[Shown<'_>]) -> bool {
+    /// Whether this version lacks the tagged field of the bound table, and something that the role
+    /// sees may be it. Ids would tell, where both have one; but not of what a column held that
+    /// has no fields any more.
+    fn may_be_renamed(&self, tagged: &Aligned, columns: &RuleColumns<'_>, shown: &[Shown<'_>]) -> bool {
+        let is_it = |node: &Aligned| node.known_path == tagged.known_path;
+        if columns.0.iter().flat_map(Aligned::walk).any(is_it) {
+            return false;
+        }
         let has_id =
             |node: &Aligned, shape: &TableShape| node.spelling.get(&shape.column_ids).next().is_some();
-        let followed = has_id(gone, self.known);
-        shown
-            .iter()
-            .flat_map(Shown::fields)
-            .any(|node| node.rule_path.is_none() && !(followed && has_id(node, self.current)))
+        let followed = has_id(tagged, self.known);
+        let held_it = |node: &Aligned| {
+            let known_path = node.known_path.as_ref();
+            node.children.is_empty() && known_path.is_some_and(|path| tagged.path.starts_with(path))
+        };
+        shown.iter().flat_map(Shown::fields).any(|node| {
+            held_it(node) || (node.rule_path.is_none() && !(followed && has_id(node, self.current)))
+        })
     }
 
     fn mask(
@@ -230,6 +240,11 @@ fn hashes_by_tag(rule: &TagMask) -> bool {
         &rule.mask.value,
         WrittenMask::Rule(crate::rule::MaskRule::Hash(hash)) if hash.key.is_none()
     )
+}
+
+/// Fields of this name, as tags spell it: a column `a.b` and a field `b` of `a` share theirs.
+fn named<'a>(columns: &'a [Aligned], name: &'a str) -> impl Iterator<Item = &'a Aligned> {
+    columns.iter().flat_map(Aligned::walk).filter(|node| node.spelling.is(name))
 }
 
 /// Whether the name leads into something that has no fields to name, such as a map, and that the

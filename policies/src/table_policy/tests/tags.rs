@@ -124,6 +124,49 @@ fn a_new_column_beside_a_tagged_one_that_is_gone_may_be_it() {
 }
 
 #[test]
+fn a_tagged_name_that_something_else_bears_does_not_hide_the_renamed_column() {
+    let known = plain(&["id", "ssn"], "ssn");
+    let taken = mapped(&[("id", 1), ("social", 2), ("ssn", 3)], "ssn");
+    assert!(at(&load_all(&known), &taken).is_none(), "ids at one end");
+    let set = load_all(&mapped(&[("id", 1), ("ssn", 2)], "ssn"));
+    let policy = at(&set, &taken).unwrap();
+    assert_eq!((words(&policy, "social"), words(&policy, "ssn")), (Some("null".into()), Some("null".into())));
+
+    let dotted = shape(&[("a.b", DataType::Utf8)], &[("a.b", "pii")]);
+    let field = |renamed: &str| {
+        let inner = structure(&[("b", DataType::Utf8), ("c", DataType::Utf8)]);
+        shape(&[("a", inner), (renamed, DataType::Utf8)], &[("a.b", "pii")])
+    };
+    assert!(at(&load_all(&dotted), &field("x")).is_none());
+    assert!(at(&load_all(&field("id")), &plain(&["id", "a.b", "x"], "a.b")).is_none());
+    assert!(at(&load_all(&field("id")), &field("id")).is_some());
+}
+
+#[test]
+fn what_held_a_tagged_field_and_has_no_fields_any_more_may_hold_it_still() {
+    let items = structure(&[("ssn", DataType::Utf8), ("n", DataType::Utf8)]);
+    let list = DataType::List(Arc::new(Field::new("element", items.clone(), true)));
+    let with_ids = |data_type: DataType, fields: &[(&str, i64)]| {
+        let plain = shape(&[("id", DataType::Int64), ("it", data_type)], &[("it.ssn", "pii")]);
+        let ids = [("id", 1), ("it", 2)].iter().chain(fields);
+        TableShape { column_ids: ids.map(|(name, id)| ((*name).to_string(), *id)).collect(), ..plain }
+    };
+    let fields = [("it.ssn", 3), ("it.n", 4)];
+    for known in [with_ids(list.clone(), &fields), with_ids(items.clone(), &fields)] {
+        let set = load_all(&known);
+        assert!(at(&set, &with_ids(map(), &[])).is_none());
+        assert!(at(&set, &with_ids(DataType::Utf8, &[])).is_none());
+        assert!(at(&set, &with_ids(structure(&[("n", DataType::Utf8)]), &[("it.n", 4)])).is_some());
+        assert!(at(&load("columns: '*'", &known).unwrap(), &with_ids(DataType::Utf8, &[])).is_none());
+    }
+    let without_ids = |data_type| TableShape { column_ids: BTreeMap::new(), ..with_ids(data_type, &[]) };
+    for set in [load("columns: '*'", &without_ids(list.clone())).unwrap(), load_all(&without_ids(list))] {
+        assert!(at(&set, &without_ids(DataType::Utf8)).is_none());
+        assert!(at(&set, &shape(&[("id", DataType::Int64)], &[("it.ssn", "pii")])).is_some());
+    }
+}
+
+#[test]
 fn ids_tell_a_renamed_column_from_a_dropped_one() {
     let set = load_all(&mapped(&[("id", 1), ("ssn", 2)], "ssn"));
     let renamed = at(&set, &mapped(&[("id", 1), ("social", 2)], "ssn")).unwrap();
