@@ -2,6 +2,7 @@
 //! suites of their own.
 
 mod aggregate;
+mod arithmetic;
 mod audit;
 mod conditions;
 mod decimals;

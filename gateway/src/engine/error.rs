@@ -1,9 +1,13 @@
 //! What the engine can refuse or fail at: owns its error and the reading of DataFusion's.
 //! Does not know codes or wire formats; the pipeline turns these into coded errors.
 
+mod wording;
+
 use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
+
+use wording::plain;
 
 /// A place in a text that the caller sent, both counted from 1 in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +80,9 @@ pub enum EngineError {
     /// No such version, or no such row.
     #[error("{0}")]
     NotFound(String),
+    /// A position in another order than the one that is read in.
+    #[error("the position belongs to another order")]
+    OtherOrder,
     /// The version that a cursor is pinned to is gone.
     #[error("the version that the cursor continues is gone")]
     Expired,
@@ -176,12 +183,12 @@ impl EngineError {
             },
             DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
                 ArrowError::DivideByZero => ordinary("division by zero".to_owned()),
+                ArrowError::ArithmeticOverflow(m) => ordinary(wording::overflow(m)),
                 ArrowError::CastError(m)
                 | ArrowError::ComputeError(m)
                 | ArrowError::ParseError(m)
                 | ArrowError::InvalidArgumentError(m)
-                | ArrowError::NotYetImplemented(m)
-                | ArrowError::ArithmeticOverflow(m) => ordinary(plain(m)),
+                | ArrowError::NotYetImplemented(m) => ordinary(plain(m)),
                 ArrowError::IoError(_, fault) if is_spill_area_full(fault) => Self::Memory(error),
                 ArrowError::IoError(..) => Self::Internal(Box::new(error)),
                 ArrowError::MemoryError(_) => Self::Memory(error),
@@ -242,49 +249,4 @@ fn is_below_barrier(error: &DataFusionError) -> bool {
         next = current.source();
     }
     false
-}
-
-/// A call whose arguments fit none of a function's forms: the engine lists how each form failed, as faults
-/// of its own among others, before it says the one thing that helps.
-fn unfitting_arguments(message: &str) -> Option<String> {
-    const BEFORE: &str = "No function matches the given name and argument types '";
-    let (_, after) = message.rsplit_once(BEFORE)?;
-    let (call, _) = after.split_once("'. ")?;
-    let (function, types) = call.strip_suffix(')')?.split_once('(')?;
-    if types.is_empty() {
-        return Some(format!("function \"{function}\" does not go without arguments"));
-    }
-    Some(format!("function \"{function}\" does not take ({})", types_in_words(types)))
-}
-
-/// Types as descriptions of tables name them.
-fn types_in_words(types: &str) -> String {
-    const NAMES: [(&str, &str); 7] = [
-        ("LargeUtf8", "string"),
-        ("Utf8View", "string"),
-        ("Utf8", "string"),
-        ("Date32", "date"),
-        ("Timestamp(µs, \"UTC\")", "timestamp"),
-        ("Timestamp(µs)", "timestamp_ntz"),
-        ("Decimal128", "decimal"),
-    ];
-    NAMES.iter().fold(types.to_owned(), |text, (engines, ours)| text.replace(engines, ours)).to_lowercase()
-}
-
-/// An engine's message in the house's voice: first sentence, lowercase start, no final dot.
-fn plain(message: &str) -> String {
-    if let Some(words) = unfitting_arguments(message) {
-        return words;
-    }
-    let first = message.lines().next().unwrap_or_default().trim().trim_end_matches('.');
-    let first = ["Error during planning: ", "Arrow error: ", "Execution error: ", "sql parser error: "]
-        .iter()
-        .fold(first, |text, prefix| text.trim_start_matches(prefix));
-    let mut chars = first.chars();
-    match chars.next() {
-        Some(c) if chars.as_str().chars().next().is_some_and(char::is_lowercase) => {
-            c.to_lowercase().chain(chars).collect()
-        }
-        _ => first.to_owned(),
-    }
 }

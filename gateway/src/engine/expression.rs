@@ -23,6 +23,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::error::{Complaint, EngineError, TextPosition};
+use super::functions::arithmetic::checked;
 use super::session::Engine;
 use super::statement::Filter;
 use names::Names;
@@ -86,7 +87,7 @@ pub(super) fn from_ast(
     state.create_logical_expr_from_sql_expr(tree, schema).map_err(EngineError::planning)
 }
 
-/// Types coerced, constants folded.
+/// Types coerced, arithmetic checked, constants folded.
 pub(super) fn settle(state: &SessionState, expr: Expr, schema: &DFSchema) -> Result<Expr, EngineError> {
     let context = SimplifyContext::builder()
         .with_schema(Arc::new(schema.clone()))
@@ -96,7 +97,8 @@ pub(super) fn settle(state: &SessionState, expr: Expr, schema: &DFSchema) -> Res
     let simplifier = ExprSimplifier::new(context);
     let expr = literals::typed(expr, schema).map_err(EngineError::planning)?;
     let coerced = simplifier.coerce(expr, schema).map_err(EngineError::planning)?;
-    simplifier.simplify(coerced).map_err(EngineError::planning)
+    let checked = checked(coerced, schema).map_err(EngineError::planning)?;
+    simplifier.simplify(checked).map_err(EngineError::planning)
 }
 
 /// The parser's complaint, with its position taken out of its text.

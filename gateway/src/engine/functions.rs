@@ -3,7 +3,9 @@
 //! `replace`, `range`, ...), what reads files or the session, and what sleeps is not registered
 //! at all, so that it is unknown rather than refused. See docs/decisions/0003-functions.md.
 
+pub(super) mod arithmetic;
 pub(super) mod extremes;
+pub(super) mod sums;
 
 use std::sync::Arc;
 
@@ -189,7 +191,7 @@ pub(super) fn policy_only() -> Vec<Arc<ScalarUDF>> {
 pub(super) fn aggregate() -> Vec<Arc<AggregateUDF>> {
     let mut all = SessionStateDefaults::default_aggregate_functions();
     all.retain(|f| AGGREGATE.contains(&f.name()));
-    all.into_iter().map(extremes::replaced).collect()
+    all.into_iter().map(extremes::replaced).map(sums::replaced).collect()
 }
 
 /// Window functions that exist for callers.

@@ -17,6 +17,7 @@ use sluice_catalog::snapshot::Snapshot;
 use super::abandoned;
 use super::error::EngineError;
 use super::functions;
+use super::functions::arithmetic::CheckedArithmetic;
 use super::threads::Threads;
 
 /// Rows of a batch where nothing asks for fewer.
@@ -141,6 +142,7 @@ impl Engine {
         SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&self.runtime_env))
+            .with_analyzer_rule(Arc::new(CheckedArithmetic))
             .with_optimizer_rules(abandoned::rules())
             .with_expr_planners(SessionStateDefaults::default_expr_planners())
             .with_scalar_functions(functions::scalar())

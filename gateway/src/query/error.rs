@@ -221,6 +221,7 @@ impl From<EngineError> for QueryError {
             EngineError::TooLarge(_) => ErrorCode::ExpressionTooLarge,
             EngineError::Forbidden(_) => ErrorCode::Forbidden,
             EngineError::NotFound(_) => ErrorCode::NotFound,
+            EngineError::OtherOrder => ErrorCode::CursorMismatch,
             EngineError::Expired => ErrorCode::CursorExpired,
             EngineError::TableUnavailable { .. } => ErrorCode::TableUnavailable,
             EngineError::ResultTooLarge(_) => ErrorCode::ResultTooLarge,
@@ -251,6 +252,7 @@ impl From<EngineError> for QueryError {
             EngineError::UnknownTable(_)
             | EngineError::Forbidden(_)
             | EngineError::NotFound(_)
+            | EngineError::OtherOrder
             | EngineError::Expired
             | EngineError::TooLarge(_)
             | EngineError::ResultTooLarge(_)

@@ -1,0 +1,85 @@
+//! The engine's words in the house's voice: owns how its messages and its names of types read to
+//! callers. Does not decide which messages a caller may see.
+
+/// First sentence, lowercase start, no final dot, types as descriptions of tables name them.
+pub(super) fn plain(message: &str) -> String {
+    if let Some(words) = unfitting_arguments(message) {
+        return words;
+    }
+    let first = message.lines().next().unwrap_or_default().trim().trim_end_matches('.');
+    let first = ["Error during planning: ", "Arrow error: ", "Execution error: ", "sql parser error: "]
+        .iter()
+        .fold(first, |text, prefix| text.trim_start_matches(prefix));
+    let mut chars = first.chars();
+    let lowered = match chars.next() {
+        Some(c) if chars.as_str().chars().next().is_some_and(char::is_lowercase) => {
+            c.to_lowercase().chain(chars).collect()
+        }
+        _ => first.to_owned(),
+    };
+    outside_quotes(&lowered, types_in_words)
+}
+
+/// What the result of an operator does not fit.
+pub(super) fn overflow(message: &str) -> String {
+    match message.strip_prefix("Overflow happened on: ") {
+        Some(operation) => format!("{operation} is out of the range of its type"),
+        None => plain(message),
+    }
+}
+
+/// A call whose arguments fit none of a function's forms: the engine lists how each form failed, as faults
+/// of its own among others, before it says the one thing that helps.
+fn unfitting_arguments(message: &str) -> Option<String> {
+    const BEFORE: &str = "No function matches the given name and argument types '";
+    let (_, after) = message.rsplit_once(BEFORE)?;
+    let (call, _) = after.split_once("'. ")?;
+    let (function, types) = call.strip_suffix(')')?.split_once('(')?;
+    if types.is_empty() {
+        return Some(format!("function \"{function}\" does not go without arguments"));
+    }
+    Some(format!("function \"{function}\" does not take ({})", types_in_words(types)))
+}
+
+/// Longer names before those that they contain.
+const TYPES: [(&str, &str); 27] = [
+    ("LargeUtf8", "string"),
+    ("Utf8View", "string"),
+    ("Utf8", "string"),
+    ("LargeBinary", "binary"),
+    ("BinaryView", "binary"),
+    ("Binary", "binary"),
+    ("Boolean", "boolean"),
+    ("Date32", "date"),
+    ("Timestamp(µs, \"UTC\")", "timestamp"),
+    ("Timestamp(µs)", "timestamp_ntz"),
+    ("Timestamp(", "timestamp("),
+    ("Interval(MonthDayNano)", "interval"),
+    ("Decimal128", "decimal"),
+    ("Decimal256", "decimal"),
+    ("UInt8", "uint8"),
+    ("UInt16", "uint16"),
+    ("UInt32", "uint32"),
+    ("UInt64", "uint64"),
+    ("Int8", "int8"),
+    ("Int16", "int16"),
+    ("Int32", "int32"),
+    ("Int64", "int64"),
+    ("Float32", "float32"),
+    ("Float64", "float64"),
+    ("List(", "list("),
+    ("Struct(", "struct("),
+    ("Null", "null"),
+];
+
+fn types_in_words(text: &str) -> String {
+    TYPES.iter().fold(text.to_owned(), |text, (engines, ours)| text.replace(engines, ours))
+}
+
+/// What stands in quotes is the caller's own, most often.
+fn outside_quotes(text: &str, change: impl Fn(&str) -> String) -> String {
+    let parts = text.split('\'').enumerate();
+    let changed: Vec<String> =
+        parts.map(|(place, part)| if place % 2 == 0 { change(part) } else { part.to_owned() }).collect();
+    changed.join("'")
+}
