@@ -140,6 +140,12 @@ fn statements_made_to_break_a_planner_are_refused_or_answered() {
         let chain = (1..200).fold("with t0 as (select 1 as x)".to_owned(), |sql, n| {
             format!("{sql}, t{n} as (select a.x from t{} a cross join t{} b)", n - 1, n - 1)
         }) + " select count(*) from t199";
+        let chain_in_limit =
+            chain.replace("select count(*) from t199", "select 1 limit (select count(*) from t199)");
+        let growing = (0..30).fold("select 1 as a".to_owned(), |sql, n| {
+            format!("select a + a as a from ({sql}) t{n} where a > 0")
+        });
+        let any = format!("select 1 as x from accounts where id = any ({growing})");
         let long_name = format!("select {} from accounts", "a".repeat(1_000_000));
         let long_text = format!("select '{}' as t", "x".repeat(10_000_000));
         for (what, sql) in [
@@ -149,6 +155,8 @@ fn statements_made_to_break_a_planner_are_refused_or_answered() {
             ("joins", joins),
             ("ctes", ctes),
             ("chain", chain),
+            ("chain in a limit", chain_in_limit),
+            ("any", any),
             ("long name", long_name),
             ("long text", long_text),
             ("repeat", "select repeat('x', 2000000000) as r".to_owned()),
@@ -173,6 +181,24 @@ fn statements_made_to_break_a_planner_are_refused_or_answered() {
             assert_ne!(answer.code(), "internal", "{what}");
         }
         let _ = admin.get("/v1/tables").await.expect_status(200);
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn lists_of_an_aggregate_count_as_parts() {
+    run(async {
+        let limits = json!({ "limits": { "expression_nodes_max": 60 } });
+        let gateway = limited("aggregate-lists", limits).await;
+        let admin = gateway.role("admin");
+        for (measures, status) in [(58, 200), (59, 400)] {
+            let counts: Vec<_> =
+                (0..measures).map(|n| json!({ "fn": "count", "as": format!("n{n}") })).collect();
+            let body = json!({ "group_by": ["tenant"], "order": ["tenant"], "measures": counts });
+            let answer = admin.post("/v1/tables/accounts/aggregate", &body).await;
+            assert_eq!(answer.status, status, "{measures}: {}", answer.text());
+            assert!(status == 200 || answer.code() == "expression_too_large", "{}", answer.text());
+        }
         gateway.shutdown().await;
     });
 }

@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Schema};
 use datafusion::common::DFSchema;
 use datafusion::datasource::provider_as_source;
 use datafusion::functions::expr_fn::{date_trunc, isnan};
-use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct, sum};
+use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr, lit};
 
 use super::splitting::partitions;
@@ -15,6 +15,7 @@ use crate::engine::error::{Complaint, EngineError};
 use crate::engine::expression::names::{Names, find, unknown_column};
 use crate::engine::expression::{column, condition};
 use crate::engine::functions::extremes::{max, min};
+use crate::engine::functions::sums::sum;
 use crate::engine::secured::SecuredTable;
 use crate::engine::secured::provider::SecuredProvider;
 use crate::engine::session::Engine;
@@ -32,6 +33,7 @@ pub async fn aggregate(
     table: Arc<SecuredTable>,
     statement: &Aggregate,
 ) -> Result<Rows, EngineError> {
+    check_size(engine, statement)?;
     let state = engine.session(engine.config.partitions);
     let visible = Arc::clone(&table.schema);
     let names = Names::new(&visible, engine.function_names());
@@ -142,6 +144,18 @@ fn measure(measure: &Measure, names: &Names<'_>) -> Result<Expr, EngineError> {
         MeasureFunction::Avg => avg(operand),
     };
     Ok(expr.alias(&measure.alias))
+}
+
+/// Lists are counted as the parts of an expression are: planning goes over each for all the others.
+fn check_size(engine: &Engine, statement: &Aggregate) -> Result<(), EngineError> {
+    let parts = statement.group_by.len() + statement.measures.len() + statement.order.len();
+    if parts > engine.config.expression_nodes_max {
+        return Err(EngineError::TooLarge(format!(
+            "group keys, measures and order are more than {} together",
+            engine.config.expression_nodes_max
+        )));
+    }
+    Ok(())
 }
 
 fn check_outputs(outputs: &[String]) -> Result<(), EngineError> {

@@ -33,10 +33,10 @@ fn relations(query: &Query, outer: &HashMap<String, u64>) -> u64 {
         }
     }
     let mut counter = Counter { scope: &scope, total: 0, depth: 0 };
-    // Infallible: the counter never breaks.
-    let _ = query.body.visit(&mut counter);
-    let order = query.order_by.as_ref().map_or(ControlFlow::Continue(()), |o| o.visit(&mut counter));
-    debug_assert!(order.is_continue());
+    // Whatever the query has besides: subqueries may stand in its LIMIT, too.
+    let without_ctes = Query { with: None, ..query.clone() };
+    let counted = without_ctes.visit(&mut counter);
+    debug_assert!(counted.is_continue(), "the counter never breaks");
     counter.total
 }
 
@@ -132,5 +132,14 @@ mod tests {
         let inner = doubling(8, |level| format!("b{level}"));
         assert!(!admits(&format!("select * from ({inner}) s")));
         assert!(!admits(&format!("select (select count(*) from ({inner}) s) from t")));
+        let within = doubling(8, |level| format!("c{level}"));
+        let (ctes, last) = within.rsplit_once(" select * from ").unwrap();
+        for clause in ["order by", "limit", "limit 1 offset"] {
+            let sql = format!("{ctes} select 1 from t {clause} (select count(*) from {last})");
+            assert!(!admits(&sql), "{sql}");
+        }
+        assert!(!admits(&format!(
+            "with a as ({ctes} select 1 limit (select count(*) from {last})) select * from a"
+        )));
     }
 }

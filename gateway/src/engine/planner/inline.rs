@@ -73,6 +73,7 @@ fn size(expr: &Expr, known: &HashMap<String, u64>, largest: &mut u64) -> Result<
             Expr::ScalarSubquery(subquery) => in_subquery(&subquery.subquery, largest)?,
             Expr::Exists(exists) => in_subquery(&exists.subquery.subquery, largest)?,
             Expr::InSubquery(member) => in_subquery(&member.subquery.subquery, largest)?,
+            Expr::SetComparison(comparison) => in_subquery(&comparison.subquery.subquery, largest)?,
             _ => 1,
         };
         total = total.saturating_add(own);
