@@ -14,6 +14,7 @@ pub mod page;
 pub mod planner;
 mod preempt;
 mod relabel;
+mod row_size;
 mod scan;
 pub mod secured;
 pub mod session;

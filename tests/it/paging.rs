@@ -2,5 +2,6 @@
 //! order, in both directions, whatever is written meanwhile; and what becomes of bad cursors.
 
 mod cursors;
+mod floats;
 mod model;
 mod walks;

@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Float32Type, Float64Type, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, Rows, SortField};
 
+use super::row_size::{row_bytes, rows_within};
 use super::scan::{FILE, ROW};
 use super::secured::transform::TIE;
 
@@ -112,44 +113,64 @@ fn rank(values: &ArrayRef, nulls_first: bool) -> ArrayRef {
     Arc::new(Int8Array::from_iter_values(ranks))
 }
 
-/// The first `want` rows after a position, in key order, out of any number of batches.
+/// How much of an order is wanted.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    /// Most rows.
+    pub(super) rows: usize,
+    /// Rows past so many bytes are not wanted, but for the first of them.
+    pub(super) bytes: usize,
+    /// Only rows after this key.
+    pub(super) after: Option<Arc<[u8]>>,
+}
+
+/// The first wanted rows after a position, in key order, out of any number of batches.
 #[derive(Debug)]
 pub(super) struct First {
     encoder: Arc<KeyEncoder>,
     schema: SchemaRef,
-    want: usize,
-    after: Option<Box<[u8]>>,
-    held: Vec<(Box<[u8]>, usize, usize)>,
+    wanted: Wanted,
+    held: Vec<Held>,
+    /// Bytes of the held rows.
+    bytes: usize,
     batches: Vec<RecordBatch>,
-    /// The held rows are in order and cut to the wanted number.
+    /// The held rows are in order and cut to what is wanted.
     sorted: bool,
 }
 
+/// A row that is held.
+#[derive(Debug)]
+struct Held {
+    key: Box<[u8]>,
+    bytes: usize,
+    batch: usize,
+    row: usize,
+}
+
 impl First {
-    pub(super) fn new(
-        encoder: Arc<KeyEncoder>,
-        schema: SchemaRef,
-        want: usize,
-        after: Option<Box<[u8]>>,
-    ) -> Self {
-        Self { encoder, schema, want, after, held: Vec::new(), batches: Vec::new(), sorted: true }
+    pub(super) fn new(encoder: Arc<KeyEncoder>, schema: SchemaRef, wanted: Wanted) -> Self {
+        Self { encoder, schema, wanted, held: Vec::new(), bytes: 0, batches: Vec::new(), sorted: true }
     }
 
     /// Takes in one batch.
     pub(super) fn push(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
         let (keys, contends) = self.judge(&batch)?;
-        let index = self.batches.len();
-        let contenders = contends.values().set_indices().enumerate();
-        let held = contenders.map(|(held_as, row)| (keys.row(row).as_ref().into(), index, held_as));
-        let before = self.held.len();
-        self.held.extend(held);
-        if self.held.len() > before {
-            // Only these rows: a few of each batch must not keep all of them in memory.
-            self.batches.push(filter_record_batch(&batch, &contends)?);
-            self.sorted = false;
-            if self.held.len() >= self.want.saturating_mul(2).saturating_add(COMPACT_ROWS) {
-                self.compact()?;
-            }
+        if contends.true_count() == 0 {
+            return Ok(());
+        }
+        // Only these rows: a few of each batch must not keep all of them in memory.
+        let contenders = filter_record_batch(&batch, &contends)?;
+        let places = contends.values().set_indices().zip(row_bytes(&contenders)).enumerate();
+        for (row, (place, bytes)) in places {
+            let key = keys.row(place).as_ref().into();
+            self.held.push(Held { key, bytes, batch: self.batches.len(), row });
+            self.bytes = self.bytes.saturating_add(bytes);
+        }
+        self.batches.push(contenders);
+        self.sorted = false;
+        let rows_max = self.wanted.rows.saturating_mul(2).saturating_add(COMPACT_ROWS);
+        if self.held.len() >= rows_max || self.bytes > self.wanted.bytes.saturating_mul(2) {
+            self.compact()?;
         }
         Ok(())
     }
@@ -169,16 +190,16 @@ impl First {
         let worst = self.worst();
         let contends = keys.iter().map(|key| {
             let key = key.as_ref();
-            let is_after = self.after.as_ref().is_none_or(|after| key > after.as_ref());
+            let is_after = self.wanted.after.as_ref().is_none_or(|after| key > after.as_ref());
             Some(is_after && worst.is_none_or(|worst| key < worst))
         });
         let contends = contends.collect();
         Ok((keys, contends))
     }
 
-    /// As many rows are held as wanted.
-    pub(super) fn is_full(&self) -> bool {
-        self.held.len() >= self.want
+    /// As much is held as wanted. One row is wanted whatever its size, and the next one to know of it.
+    fn is_full(&self) -> bool {
+        self.held.len() >= self.wanted.rows || (self.bytes > self.wanted.bytes && self.held.len() > 1)
     }
 
     /// The held rows in key order.
@@ -187,10 +208,12 @@ impl First {
         concat_batches(&self.schema, &self.batches)
     }
 
-    /// Cuts down to the wanted rows; they are one sorted batch after it.
+    /// Cuts down to the wanted rows and the first that is too many; they are one sorted batch after it.
     fn compact(&mut self) -> Result<(), ArrowError> {
-        self.held.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        self.held.truncate(self.want);
+        self.held.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        let fit = rows_within(self.held.iter().map(|held| held.bytes), self.wanted.bytes);
+        self.held.truncate(self.wanted.rows.min(fit.saturating_add(1)));
+        self.bytes = self.held.iter().map(|held| held.bytes).fold(0, usize::saturating_add);
         let offsets: Vec<usize> = self
             .batches
             .iter()
@@ -201,17 +224,17 @@ impl First {
             })
             .collect();
         let all = concat_batches(&self.schema, &self.batches)?;
-        let picks = self.held.iter().map(|(_, batch, row)| (offsets[*batch] + row) as u64);
+        let picks = self.held.iter().map(|held| (offsets[held.batch] + held.row) as u64);
         let picks = arrow::array::UInt64Array::from_iter_values(picks);
         self.batches = vec![take_record_batch(&all, &picks)?];
         for (position, held) in self.held.iter_mut().enumerate() {
-            (held.1, held.2) = (0, position);
+            (held.batch, held.row) = (0, position);
         }
         self.sorted = true;
         Ok(())
     }
 
-    /// The last of the wanted rows, once enough are held.
+    /// The last of the wanted rows, once enough is held.
     pub(super) fn last_row(&mut self) -> Result<Option<(&RecordBatch, usize)>, ArrowError> {
         if !self.sorted {
             self.compact()?;
@@ -219,11 +242,11 @@ impl First {
         if !self.is_full() {
             return Ok(None);
         }
-        Ok(self.held.last().and_then(|(_, batch, row)| Some((self.batches.get(*batch)?, *row))))
+        Ok(self.held.last().and_then(|last| Some((self.batches.get(last.batch)?, last.row))))
     }
 
-    /// The key that a further row must beat, once enough rows are held.
+    /// The key that a further row must beat, once enough is held.
     fn worst(&self) -> Option<&[u8]> {
-        if self.sorted && self.is_full() { self.held.last().map(|(key, _, _)| key.as_ref()) } else { None }
+        if self.sorted && self.is_full() { self.held.last().map(|last| last.key.as_ref()) } else { None }
     }
 }

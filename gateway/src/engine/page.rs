@@ -6,12 +6,11 @@
 mod condition;
 mod ordered;
 mod physical;
-mod size;
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
@@ -21,16 +20,17 @@ use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use self::condition::Condition;
 use super::error::{Complaint, EngineError};
 use super::expression::names::Names;
-use super::expression::{column, condition, row_wise};
+use super::expression::{column, condition, row_wise, scalar};
 use super::keyset::{Key, KeyEncoder};
 use super::secured::SecuredTable;
 use super::secured::crossing::Crossing;
 use super::secured::transform::Positions;
 use super::session::Engine;
-use super::statement::{Filter, OrderKey};
+use super::statement::{Filter, Literal, OrderKey};
 
-/// Most rows that a batch holds while reading; small pages read in smaller batches.
-const BATCH_ROWS_MAX: usize = 8192;
+/// Most rows that a batch holds while reading for a page: texts of a megabyte each must fit the memory
+/// of one batch. Small pages read in smaller batches.
+const BATCH_ROWS_MAX: usize = 1024;
 
 /// Most columns to order by.
 const ORDER_KEYS_MAX: usize = 32;
@@ -143,15 +143,24 @@ pub fn key(table: &SecuredTable, parts: &[String]) -> Result<Expr, EngineError> 
     let mut equalities = Vec::with_capacity(names.len());
     for (name, part) in names.iter().zip(parts) {
         let field = table.schema.field_with_name(name).map_err(|e| EngineError::Internal(Box::new(e)))?;
-        let value = ScalarValue::try_from_string(part.clone(), field.data_type()).map_err(|_| {
+        let value = key_part(part, field.data_type()).ok_or_else(|| {
             EngineError::InvalidRequest(Complaint::new(format!(
                 "key part \"{name}\" is not of type {}",
                 field.data_type().to_string().to_lowercase()
             )))
         })?;
-        equalities.push(column(name).eq(lit(value)));
+        // A decimal of more digits than the column's equals none of its values, rounded or not.
+        let fits = value.data_type() == *field.data_type();
+        equalities.push(if fits { column(name).eq(lit(value)) } else { lit(false) });
     }
     conjunction(equalities).ok_or_else(|| EngineError::Internal("an empty key".into()))
+}
+
+fn key_part(part: &str, data_type: &DataType) -> Option<ScalarValue> {
+    match data_type {
+        DataType::Decimal128(..) => scalar(&Literal::Text(part.to_owned()), data_type),
+        other => ScalarValue::try_from_string(part.to_owned(), other).ok(),
+    }
 }
 
 /// Counts every visible row that satisfies the filter.

@@ -200,3 +200,38 @@ fn a_text_beside_a_decimal_is_not_rounded_to_its_scale() {
         assert_eq!((refused.status, refused.code().as_str()), (400, "invalid_request"), "{}", refused.text());
     });
 }
+
+#[test]
+fn a_key_of_more_digits_than_its_column_is_nobodys() {
+    run(async {
+        let schema = Arc::new(Schema::new(vec![Field::new("price", DataType::Decimal128(10, 2), false)]));
+        let prices: ArrayRef =
+            Arc::new(Decimal128Array::from(vec![100, 101]).with_precision_and_scale(10, 2).unwrap());
+        let setup = Setup::new(
+            "decimal-keys",
+            "version: 1\nroles: { reader: { tables: { prices: { columns: '*' } } } }\n",
+        )
+        .table(json!({ "name": "prices", "location": "prices", "primary_key": ["price"] }));
+        HandTable::create(&setup.place("prices"), &schema).append(&[RecordBatch::try_new(
+            Arc::clone(&schema),
+            vec![prices],
+        )
+        .unwrap()]);
+        let gateway = setup.start().await;
+        let reader = gateway.role("reader");
+        for (key, status) in [
+            ("1.00", 200),
+            ("1", 200),
+            ("1.0100", 200),
+            ("1.005", 404),
+            ("1.004", 404),
+            ("99999999999", 404),
+            ("one", 400),
+            ("1e", 400),
+        ] {
+            let answer = reader.get(&format!("/v1/tables/prices/rows/{key}")).await;
+            assert_eq!(answer.status, status, "{key}: {}", answer.text());
+        }
+        gateway.shutdown().await;
+    });
+}

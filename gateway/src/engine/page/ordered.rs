@@ -15,10 +15,11 @@ use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::condition::Condition;
-use super::size::{row_bytes, rows_within};
 use super::{Bound, Page, Position};
 use crate::engine::error::{Complaint, EngineError};
-use crate::engine::keyset::{First, KeyEncoder};
+use crate::engine::expression::infallible::proves;
+use crate::engine::keyset::{First, KeyEncoder, Wanted};
+use crate::engine::row_size::{row_bytes, rows_within};
 use crate::engine::scan::ScanFile;
 use crate::engine::scan::prune::bounds;
 use crate::engine::secured::provider::spread;
@@ -37,13 +38,11 @@ pub(super) async fn read(bound: &Bound<'_>) -> Result<Page, EngineError> {
     let encoder = Arc::new(encoder(bound, &schema, backward)?);
     let after = match &bound.query.from {
         None => None,
-        Some(Position::Key(key)) => Some(key.clone().into_boxed_slice()),
-        Some(Position::Row { .. }) => {
-            return Err(EngineError::Internal("a file position in key order".into()));
-        }
+        Some(Position::Key(key)) => Some(Arc::from(key.as_slice())),
+        Some(Position::Row { .. }) => return Err(EngineError::OtherOrder),
     };
-    let want = bound.query.rows_max.saturating_add(1);
-    let mut best = First::new(Arc::clone(&encoder), Arc::clone(&schema), want, after.clone());
+    let wanted = Wanted { rows: bound.query.rows_max.saturating_add(1), bytes: bound.query.bytes_max, after };
+    let mut best = First::new(Arc::clone(&encoder), Arc::clone(&schema), wanted.clone());
     let all = (0..bound.table.snapshot.files().len()).collect();
     let files = bound.table.candidates(&bound.crossing, all)?;
     let schedule = Schedule::new(bound, files)?;
@@ -51,7 +50,7 @@ pub(super) async fn read(bound: &Bound<'_>) -> Result<Page, EngineError> {
     while next < schedule.files.len() && !schedule.is_done(next, &mut best)? {
         let until = (next + step).min(schedule.files.len());
         let files = &schedule.files[next..until];
-        for found in scan_first(bound, files, &encoder, &schema, want, after.as_deref()).await? {
+        for found in scan_first(bound, files, &encoder, &schema, &wanted).await? {
             best.push(found).map_err(internal)?;
         }
         next = until;
@@ -163,15 +162,14 @@ async fn scan_first(
     files: &[usize],
     encoder: &Arc<KeyEncoder>,
     schema: &SchemaRef,
-    want: usize,
-    after: Option<&[u8]>,
+    wanted: &Wanted,
 ) -> Result<Vec<RecordBatch>, EngineError> {
     let plan = plan(bound, files, bound.positions).await?;
     let mut tasks = JoinSet::new();
     for partition in 0..plan.output_partitioning().partition_count() {
         let mut stream = plan.execute(partition, bound.state.task_ctx()).map_err(EngineError::execution)?;
         let condition = bound.condition.clone();
-        let mut first = First::new(Arc::clone(encoder), Arc::clone(schema), want, after.map(Into::into));
+        let mut first = First::new(Arc::clone(encoder), Arc::clone(schema), wanted.clone());
         tasks.spawn(async move {
             while let Some(batch) = stream.next().await {
                 let batch = batch.map_err(EngineError::execution)?;
@@ -214,7 +212,8 @@ impl Schedule {
         // Nulls would have to be known absent to come first; read everything then.
         let nulls_lead = key.nulls_first != bound.query.backward;
         let column = &bound.table.columns[bound.show[key.column]];
-        if nulls_lead || !bound.table.is_clear(&column.name) {
+        let data_type = bound.table.schema.field(bound.show[key.column]).data_type();
+        if nulls_lead || !proves(data_type) || !bound.table.is_clear(&column.name) {
             return Ok(plain(files));
         }
         let bounds = bounds(&bound.table.snapshot, column.raw, &files).map_err(EngineError::planning)?;

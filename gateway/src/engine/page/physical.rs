@@ -1,6 +1,7 @@
 //! Pages in file order: owns seeking to a position and reading files from there, forwards or
 //! backwards, no further than the page needs.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow::array::{Array, Int64Array, RecordBatch, UInt32Array};
@@ -9,9 +10,9 @@ use arrow::datatypes::SchemaRef;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
-use super::size::{row_bytes, rows_within};
 use super::{Bound, Page, Position};
 use crate::engine::error::{Complaint, EngineError};
+use crate::engine::row_size::{row_bytes, rows_within};
 use crate::engine::scan::prune::num_records;
 use crate::engine::scan::{FILE, ROW, ScanFile};
 
@@ -24,10 +25,9 @@ pub(super) async fn forward(bound: &Bound<'_>) -> Result<Page, EngineError> {
     let first = start.map_or(0, |(file, _)| file as usize);
     let ordinals = (first..bound.table.snapshot.files().len()).collect();
     let files = bound.table.candidates(&bound.crossing, ordinals)?;
-    let want = bound.query.rows_max.saturating_add(1);
-    let mut found = Found::new(bound);
+    let mut found = Found::new(bound, End::First);
     let (mut next, mut step) = (0, 1);
-    while next < files.len() && !found.is_enough(want) {
+    while next < files.len() && !found.is_enough() {
         let until = (next + step).min(files.len());
         let group = files[next..until]
             .iter()
@@ -38,7 +38,7 @@ pub(super) async fn forward(bound: &Bound<'_>) -> Result<Page, EngineError> {
                 _ => ScanFile::whole(*ordinal),
             })
             .collect();
-        read_into(bound, group, start.map(Edge::After), want, &mut found).await?;
+        read_into(bound, group, start.map(Edge::After), &mut found).await?;
         next = until;
         step = (step * 2).min(FILES_PER_STEP_MAX);
     }
@@ -58,34 +58,31 @@ pub(super) async fn backward(bound: &Bound<'_>) -> Result<Page, EngineError> {
     };
     let ordinals = (0..=file as usize).collect();
     let files = bound.table.candidates(&bound.crossing, ordinals)?;
-    let want = bound.query.rows_max.saturating_add(1);
     // Found from the position towards the start, a window at a time; each window in file order.
-    let mut windows: Vec<RecordBatch> = Vec::new();
-    let (mut held, mut window_rows) = (0, (want as u64).saturating_mul(2));
+    let mut windows = Found::new(bound, End::Last);
+    let mut window_rows = (windows.rows_max as u64).saturating_mul(2);
     for ordinal in files.into_iter().rev() {
         let data_file = &bound.table.snapshot.files()[ordinal];
         let end = if ordinal == file as usize { Some(row.unsigned_abs()) } else { num_records(data_file) };
         let mut to_row = end;
         loop {
             let from_row = to_row.map_or(0, |to| to.saturating_sub(window_rows));
-            let mut found = Found::new(bound);
+            let mut found = Found::new(bound, End::Last);
             let edge = Edge::Window { file: ordinal, from: from_row, to: to_row };
             let scan = ScanFile { ordinal, from_row, to_row };
-            read_into(bound, vec![scan], Some(edge), usize::MAX, &mut found).await?;
-            held += found.rows;
-            windows.push(found.concat()?);
-            if from_row == 0 || held >= want {
+            read_into(bound, vec![scan], Some(edge), &mut found).await?;
+            windows.prepend(found);
+            if from_row == 0 || windows.is_enough() {
                 break;
             }
             to_row = Some(from_row);
             window_rows = window_rows.saturating_mul(2);
         }
-        if held >= want {
+        if windows.is_enough() {
             break;
         }
     }
-    windows.reverse();
-    let rows = Found { schema: Found::new(bound).schema, batches: windows, rows: held }.concat()?;
+    let rows = windows.concat()?;
     let wanted = rows.num_rows().min(bound.query.rows_max);
     let nearest = rows.slice(rows.num_rows() - wanted, wanted);
     let fit = rows_within(row_bytes(&nearest).into_iter().rev(), bound.query.bytes_max).min(wanted);
@@ -126,7 +123,7 @@ fn start(bound: &Bound<'_>) -> Result<Option<(u32, i64)>, EngineError> {
     match &bound.query.from {
         None => Ok(None),
         Some(Position::Row { file, row }) => Ok(Some((*file, *row))),
-        Some(Position::Key(_)) => Err(EngineError::Internal("a key position in file order".into())),
+        Some(Position::Key(_)) => Err(EngineError::OtherOrder),
     }
 }
 
@@ -149,23 +146,72 @@ impl Edge {
     }
 }
 
+/// Which rows are kept of those that are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    First,
+    Last,
+}
+
+/// Rows at one end of a stretch of the table: as many as a page may have, in rows and in bytes, and
+/// those of one more batch at most.
 struct Found {
     schema: SchemaRef,
-    batches: Vec<RecordBatch>,
+    batches: VecDeque<(RecordBatch, usize)>,
     rows: usize,
+    bytes: usize,
+    rows_max: usize,
+    bytes_max: usize,
+    end: End,
 }
 
 impl Found {
-    fn new(bound: &Bound<'_>) -> Self {
-        Self { schema: bound.held_schema(), batches: Vec::new(), rows: 0 }
+    fn new(bound: &Bound<'_>, end: End) -> Self {
+        Self {
+            schema: bound.held_schema(),
+            batches: VecDeque::new(),
+            rows: 0,
+            bytes: 0,
+            // One more tells whether there are more.
+            rows_max: bound.query.rows_max.saturating_add(1),
+            bytes_max: bound.query.bytes_max,
+            end,
+        }
     }
 
-    fn is_enough(&self, want: usize) -> bool {
-        self.rows >= want
+    fn is_enough(&self) -> bool {
+        self.suffices(self.rows, self.bytes)
+    }
+
+    fn suffices(&self, rows: usize, bytes: usize) -> bool {
+        rows >= self.rows_max || (bytes > self.bytes_max && rows > 1)
+    }
+
+    fn push(&mut self, batch: RecordBatch) {
+        let bytes = row_bytes(&batch).into_iter().fold(0, usize::saturating_add);
+        self.rows += batch.num_rows();
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.batches.push_back((batch, bytes));
+        while self.end == End::Last
+            && let Some((first, bytes)) = self.batches.front()
+            && self.suffices(self.rows - first.num_rows(), self.bytes - bytes)
+        {
+            self.rows -= first.num_rows();
+            self.bytes -= bytes;
+            self.batches.pop_front();
+        }
+    }
+
+    /// Takes over rows that lie before those here.
+    fn prepend(&mut self, earlier: Self) {
+        self.rows += earlier.rows;
+        self.bytes = self.bytes.saturating_add(earlier.bytes);
+        earlier.batches.into_iter().rev().for_each(|batch| self.batches.push_front(batch));
     }
 
     fn concat(&self) -> Result<RecordBatch, EngineError> {
-        concat_batches(&self.schema, &self.batches).map_err(|e| EngineError::Internal(Box::new(e)))
+        concat_batches(&self.schema, self.batches.iter().map(|(batch, _)| batch))
+            .map_err(|e| EngineError::Internal(Box::new(e)))
     }
 }
 
@@ -173,7 +219,6 @@ async fn read_into(
     bound: &Bound<'_>,
     group: Vec<ScanFile>,
     edge: Option<Edge>,
-    want: usize,
     found: &mut Found,
 ) -> Result<(), EngineError> {
     let plan: Arc<dyn ExecutionPlan> = bound
@@ -181,7 +226,6 @@ async fn read_into(
         .secured_scan(bound.engine, &bound.state, &bound.show, &[group], bound.positions, &bound.crossing)
         .await?;
     let mut stream = execute_stream(plan, bound.state.task_ctx()).map_err(EngineError::execution)?;
-    let mut bytes = 0_usize;
     while let Some(batch) = stream.next().await {
         let batch = within_edge(batch.map_err(EngineError::execution)?, edge)?;
         let batch = match &bound.condition {
@@ -194,12 +238,8 @@ async fn read_into(
         if batch.num_rows() == 0 {
             continue;
         }
-        bytes = bytes.saturating_add(row_bytes(&batch).iter().sum());
-        found.rows += batch.num_rows();
-        found.batches.push(batch);
-        let page_is_full = want != usize::MAX && bytes > bound.query.bytes_max && found.rows > 1;
-        if found.is_enough(want) || page_is_full {
-            found.rows = if page_is_full { found.rows.max(want) } else { found.rows };
+        found.push(batch);
+        if found.end == End::First && found.is_enough() {
             break;
         }
     }
