@@ -160,9 +160,15 @@ impl Table {
         self.state.load().verified.map(|(time, _)| time)
     }
 
-    /// Time since the log was last seen to end at [`Self::current`].
-    pub fn age(&self) -> Option<Duration> {
-        self.state.load().verified.map(|(_, instant)| instant.elapsed())
+    /// Time since the log was last seen to end at this version, where that is known.
+    pub fn age(&self, version: u64) -> Option<Duration> {
+        let state = self.state.load();
+        let is_current = state.snapshot.as_ref().is_some_and(|current| current.version() == version);
+        let seen_last = match is_current {
+            true => state.verified.map(|(_, instant)| instant),
+            false => self.retained().superseded_at(version),
+        };
+        seen_last.map(|instant| instant.elapsed())
     }
 
     /// The table's directory, when its location could be resolved.
@@ -284,7 +290,7 @@ impl Table {
         if let (Some(new), Some(old)) = (&snapshot, &before.snapshot) {
             let mut retained = self.retained();
             if new.table_id() == old.table_id() && new.version() > old.version() {
-                retained.keep(Arc::clone(old), started.1);
+                retained.keep_superseded(Arc::clone(old), started.1);
             } else {
                 retained.clear();
             }

@@ -19,6 +19,8 @@ pub(crate) struct RetainedVersions {
 struct Retained {
     snapshot: Arc<Snapshot>,
     used_at: Instant,
+    /// When a look at the log first saw a newer version; unknown of one that was loaded since.
+    superseded_at: Option<Instant>,
 }
 
 impl RetainedVersions {
@@ -26,9 +28,23 @@ impl RetainedVersions {
         Self { versions: BTreeMap::new(), versions_max, idle_max }
     }
 
-    /// Keeps a version; over the bound, the one that was not used for longest goes.
+    /// Keeps a version that was loaded; over the bound, the one that was not used for longest goes.
     pub(crate) fn keep(&mut self, snapshot: Arc<Snapshot>, now: Instant) {
-        self.versions.insert(snapshot.version(), Retained { snapshot, used_at: now });
+        self.insert(Retained { snapshot, used_at: now, superseded_at: None }, now);
+    }
+
+    /// Keeps the version that was the newest until now.
+    pub(crate) fn keep_superseded(&mut self, snapshot: Arc<Snapshot>, now: Instant) {
+        self.insert(Retained { snapshot, used_at: now, superseded_at: Some(now) }, now);
+    }
+
+    /// When the version was superseded, where that was seen.
+    pub(crate) fn superseded_at(&self, version: u64) -> Option<Instant> {
+        self.versions.get(&version)?.superseded_at
+    }
+
+    fn insert(&mut self, retained: Retained, now: Instant) {
+        self.versions.insert(retained.snapshot.version(), retained);
         self.expire(now);
         while self.versions.len() > self.versions_max {
             let oldest =

@@ -81,11 +81,6 @@ impl QueryService {
         }
     }
 
-    /// The threads on which answers are computed and may be encoded.
-    pub fn engine_threads(&self) -> tokio::runtime::Handle {
-        self.shared.engine.threads()
-    }
-
     /// Answers a request. Dropping the future cancels the query. The answer counts as memory of its
     /// caller until the delivery's `held` is dropped.
     ///
@@ -93,10 +88,50 @@ impl QueryService {
     /// As documented for each [`ErrorCode`].
     pub async fn execute(&self, request: Request) -> Result<Delivery, QueryError> {
         let class = QueryClass::of(&request.statement);
-        let permit = self.shared.admission.admit(class, &request.principal).await?;
-        let deadline = permit.deadline();
-        let held = self.shared.admission.hold(&request.principal);
+        let principal = request.principal.clone();
         let shared = Arc::clone(&self.shared);
+        let work = async move {
+            let held = shared.admission.hold(&request.principal);
+            Delivery::of(run::run(&shared, request).await?, held)
+        };
+        self.admitted(class, &principal, work).await
+    }
+
+    /// The caller's tables, in name order.
+    ///
+    /// # Errors
+    /// As for any light query: over a rate, no free slot, or past the deadline.
+    pub async fn list_tables(&self, principal: &Principal) -> Result<Vec<TableSummary>, QueryError> {
+        let (shared, caller) = (Arc::clone(&self.shared), principal.clone());
+        let work = async move { describe::list(&shared, &caller).await };
+        self.admitted(QueryClass::Light, principal, work).await
+    }
+
+    /// One table as the caller sees it.
+    ///
+    /// # Errors
+    /// When the table or version does not exist for the caller, and as for any light query.
+    pub async fn describe_table(
+        &self,
+        principal: &Principal,
+        name: &str,
+        version: VersionSelector,
+    ) -> Result<TableDescription, QueryError> {
+        let (shared, caller, name) = (Arc::clone(&self.shared), principal.clone(), name.to_owned());
+        let work = async move { describe::describe(&shared, &caller, &name, version).await };
+        self.admitted(QueryClass::Light, principal, work).await
+    }
+
+    /// Runs `work` on the engine's threads, in a slot of its class, until its deadline and no longer
+    /// than somebody waits for it.
+    async fn admitted<T: Send + 'static>(
+        &self,
+        class: QueryClass,
+        principal: &Principal,
+        work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let permit = self.shared.admission.admit(class, principal).await?;
+        let deadline = permit.deadline();
         let threads = match class {
             QueryClass::Light => self.shared.engine.threads(),
             QueryClass::Heavy => self.shared.engine.heavy_threads(),
@@ -104,10 +139,9 @@ impl QueryService {
         let abandoned = CancellationToken::new();
         let _ends_planning = abandoned.clone().drop_guard();
         let work = threads.spawn(until(abandoned, async move {
-            let answer = run::run(&shared, request).await;
-            let delivery = answer.and_then(|response| Delivery::of(response, held));
+            let answer = work.await;
             drop(permit);
-            delivery
+            answer
         }));
         match tokio::time::timeout_at(deadline, AbortOnDropHandle::new(work)).await {
             Ok(Ok(answer)) => answer,
@@ -118,28 +152,5 @@ impl QueryService {
             )
             .with_hint("narrow the filter or ask for less")),
         }
-    }
-
-    /// The caller's tables, in name order.
-    ///
-    /// # Errors
-    /// When the subject is over its rate.
-    pub async fn list_tables(&self, principal: &Principal) -> Result<Vec<TableSummary>, QueryError> {
-        self.shared.admission.charge(principal)?;
-        describe::list(&self.shared, principal).await
-    }
-
-    /// One table as the caller sees it.
-    ///
-    /// # Errors
-    /// When the table or version does not exist for the caller, or the subject is over its rate.
-    pub async fn describe_table(
-        &self,
-        principal: &Principal,
-        name: &str,
-        version: VersionSelector,
-    ) -> Result<TableDescription, QueryError> {
-        self.shared.admission.charge(principal)?;
-        describe::describe(&self.shared, principal, name, version).await
     }
 }

@@ -60,7 +60,8 @@ impl Certificate {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         metrics.certificate_current(true);
         while cancel.run_until_cancelled(ticks.tick()).await.is_some() {
-            let Some(outcome) = self.look().await else { continue };
+            let Some(looked) = cancel.run_until_cancelled(self.look()).await else { return };
+            let Some(outcome) = looked else { continue };
             match &outcome {
                 Ok(()) => info!("certificate taken"),
                 Err(fault) => error!(%fault, "certificate refused, the old one stays in force"),

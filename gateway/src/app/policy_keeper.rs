@@ -51,6 +51,8 @@ pub(super) struct KeeperReport {
 pub(super) struct PolicyKeeper {
     pub(super) policy_files: WatchedFiles,
     pub(super) token_files: WatchedFiles,
+    /// What was said of policies that were refused last.
+    pub(super) refused: Vec<Diagnostic>,
     pub(super) anonymous_role: Option<String>,
     pub(super) interval: Duration,
     pub(super) mask_keys: Arc<KeyRing>,
@@ -71,7 +73,9 @@ impl PolicyKeeper {
         let mut unfit: Vec<Vec<Diagnostic>> = Vec::new();
         self.metrics.policies_current(true);
         self.metrics.token_keys_current(true);
-        self.bind_new_tables(&mut unfit).await;
+        if cancel.run_until_cancelled(self.bind_new_tables(&mut unfit)).await.is_none() {
+            return;
+        }
         loop {
             tokio::select! {
                 () = cancel.cancelled() => return,
@@ -84,7 +88,9 @@ impl PolicyKeeper {
                     if changed.is_err() {
                         return;
                     }
-                    self.bind_new_tables(&mut unfit).await;
+                    if cancel.run_until_cancelled(self.bind_new_tables(&mut unfit)).await.is_none() {
+                        return;
+                    }
                     if self.reports.borrow().policy_problems > 0 {
                         // What was refused may fit the tables as they are now.
                         self.policy_files.forget();
@@ -116,12 +122,16 @@ impl PolicyKeeper {
                 self.policies.send_replace(Arc::new(policies));
                 self.metrics.policies_reloaded("taken");
                 info!("policies taken");
+                self.refused = Vec::new();
                 self.report(|report| (report.policy_problems, report.unfit_tables) = (0, 0));
             }
             Err(problems) => {
                 self.metrics.policies_reloaded("refused");
-                log("policies refused, the old ones stay in force", &problems);
+                if self.refused != problems {
+                    log("policies refused, the old ones stay in force", &problems);
+                }
                 self.report(|report| report.policy_problems = problems.len());
+                self.refused = problems;
             }
         }
     }
@@ -206,11 +216,9 @@ fn bind_each(
             continue;
         }
         let one: BTreeMap<String, TableShape> = BTreeMap::from([(table, shape)]);
-        let known_problems = check(engine, so_far, catalog);
         match so_far.rebind(&one) {
             Ok(fitting) => {
-                let mut found = check(engine, &fitting, catalog);
-                found.retain(|problem| !known_problems.contains(problem));
+                let found = check(engine, &fitting, catalog, |name| one.contains_key(name));
                 if found.is_empty() {
                     bound = Some(fitting);
                 } else {

@@ -1,10 +1,12 @@
 //! Files that are taken anew while the gateway runs: owns telling that they have changed and are
-//! written whole. Does not know what they hold and does not say when to look.
+//! written whole, with one read of them at a time: those of a file system that hangs do not pile up.
+//! Does not know what they hold and does not say when to look.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tokio::task::JoinHandle;
 
 /// Files that change again within this time are still being written: half a policy file may well be
 /// valid and open what the whole one closes, and half a key ring lacks keys.
@@ -18,13 +20,16 @@ type FilesDigest = [u8; 32];
 pub(super) struct WatchedFiles {
     files: Vec<PathBuf>,
     tried: Option<FilesDigest>,
+    /// A read that has not come back, though whoever asked may have given up waiting.
+    reading: Option<JoinHandle<FilesDigest>>,
 }
 
 impl WatchedFiles {
     /// Files that are about to be read for the first time: changes made meanwhile are seen as changes.
     pub(super) async fn as_they_are(files: Vec<PathBuf>) -> Self {
-        let tried = Some(digest_of(&files).await);
-        Self { files, tried }
+        let mut watched = Self { files, tried: None, reading: None };
+        watched.tried = watched.digest().await;
+        watched
     }
 
     /// The files.
@@ -40,27 +45,38 @@ impl WatchedFiles {
     /// What `read` finds in files that have changed since they were last read. `None` while they have
     /// not, and while they are still being written: the next look sees the whole.
     pub(super) async fn if_changed<T>(&mut self, read: impl Future<Output = T>) -> Option<T> {
-        let found = digest_of(&self.files).await;
+        let found = self.digest().await?;
         if self.tried == Some(found) {
             return None;
         }
         tokio::time::sleep(SETTLING).await;
-        if digest_of(&self.files).await != found {
+        if self.digest().await? != found {
             return None;
         }
         let read = read.await;
-        if digest_of(&self.files).await != found {
+        if self.digest().await? != found {
             return None;
         }
         self.tried = Some(found);
         Some(read)
     }
+
+    /// What the files hold. Waits for a read that hangs rather than start another beside it.
+    async fn digest(&mut self) -> Option<FilesDigest> {
+        let reading = self.reading.get_or_insert_with(|| {
+            let files = self.files.clone();
+            tokio::task::spawn_blocking(move || digest_of(&files))
+        });
+        let digest = reading.await;
+        self.reading = None;
+        digest.ok()
+    }
 }
 
-async fn digest_of(files: &[PathBuf]) -> FilesDigest {
+fn digest_of(files: &[PathBuf]) -> FilesDigest {
     let mut digest = Sha256::new();
     for file in files {
-        let content = tokio::fs::read(file).await;
+        let content = std::fs::read(file);
         let (is_there, bytes) = match &content {
             Ok(bytes) => (1_u8, bytes.as_slice()),
             Err(_) => (0_u8, &[][..]),

@@ -92,12 +92,11 @@ impl Admission {
         }
     }
 
-    /// Counts one request against its subject's rate. Requests that need no slot (listings,
-    /// descriptions) call only this; queries are charged by [`Admission::admit`].
+    /// Counts one request against its subject's rate.
     ///
     /// # Errors
     /// `rate_limited`, with the time after which one more request fits.
-    pub fn charge(&self, principal: &Principal) -> Result<(), QueryError> {
+    fn charge(&self, principal: &Principal) -> Result<(), QueryError> {
         self.rates.charge(principal).map_err(|wait| {
             QueryError::new(ErrorCode::RateLimited, "too many requests by this subject").retry_after(wait)
         })

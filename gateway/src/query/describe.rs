@@ -33,6 +33,8 @@ pub(super) async fn list(
             Err(EngineError::TableUnavailable { .. } | EngineError::UnknownTable(_)) => {}
             Err(error) => return Err(error.into()),
         }
+        // Thousands of tables are no single stretch of work.
+        tokio::task::yield_now().await;
     }
     Ok(summaries)
 }

@@ -89,8 +89,8 @@ pub struct TableMeta {
     pub version: u64,
     /// When that version was committed.
     pub committed_at: DateTime<Utc>,
-    /// Time since the catalog last made sure that this was the newest version; for an older
-    /// version, since it was superseded as far as is known.
+    /// Time since the catalog last made sure that this was the newest version: for an older version,
+    /// since it was superseded, or since it was committed where that is not known.
     pub age: Duration,
     /// The log could not be read lately; the answer is from the last good version.
     pub stale: bool,

@@ -38,6 +38,8 @@ pub(super) async fn run(shared: &Arc<Shared>, request: Request) -> Result<Respon
         principal: &request.principal,
     };
     let query = AuthorizedQuery::authorize(authority, request.statement, pin).await?;
+    let tables: Vec<TableMeta> = query.tables().values().map(|table| meta(table)).collect();
+    let authorized = Instant::now();
     let mut answer = match query.statement() {
         Statement::Select(select) => self::select(shared, &query, select, opened).await?,
         Statement::Lookup(lookup) => self::lookup(shared, &query, lookup).await?,
@@ -47,7 +49,9 @@ pub(super) async fn run(shared: &Arc<Shared>, request: Request) -> Result<Respon
             planner::sql::sql(&shared.engine, parsed, query.tables(), &sql.params).await?.into()
         }
     };
-    answer.tables = query.tables().values().map(|table| meta(table)).collect();
+    answer.tables = tables;
+    // A commit meanwhile takes nothing from what the versions were when the query began.
+    answer.tables.iter_mut().for_each(|table| table.age += authorized.elapsed());
     answer.elapsed = began.elapsed();
     Ok(answer)
 }
@@ -262,12 +266,8 @@ async fn aggregate(
 pub(super) fn meta(table: &SecuredTable) -> TableMeta {
     let snapshot = table.snapshot();
     let catalog = table.table();
-    let is_current = catalog.current().is_some_and(|c| c.version() == snapshot.version());
-    let age = if is_current {
-        catalog.age().unwrap_or_default()
-    } else {
-        (Utc::now() - snapshot.committed_at()).to_std().unwrap_or_default()
-    };
+    let since_committed = || (Utc::now() - snapshot.committed_at()).to_std().unwrap_or_default();
+    let age = catalog.age(snapshot.version()).unwrap_or_else(since_committed);
     TableMeta {
         table: table.name().to_owned(),
         version: snapshot.version(),

@@ -10,10 +10,15 @@ use super::compile::Compiler;
 use crate::engine::error::EngineError;
 use crate::engine::session::Engine;
 
-/// Every policy expression that does not hold against the current version of its table.
-pub fn check(engine: &Engine, policies: &PolicySet, catalog: &Catalog) -> Vec<Diagnostic> {
+/// Every policy expression on one of `tables` that does not hold against the current version of its table.
+pub fn check(
+    engine: &Engine,
+    policies: &PolicySet,
+    catalog: &Catalog,
+    tables: impl Fn(&str) -> bool,
+) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for policy in policies.expressions() {
+    for policy in policies.expressions().filter(|policy| tables(&policy.table)) {
         let Some(snapshot) = catalog.table(&policy.table).and_then(|t| t.current()) else { continue };
         let bound = &policy.expression;
         let outcome = Compiler::new(engine, &snapshot).and_then(|c| c.expression(bound));
