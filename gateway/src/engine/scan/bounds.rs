@@ -19,6 +19,9 @@ const TIMESTAMP_CUT_MICROS: i64 = 999;
 /// A string maximum of this many characters may have been cut short.
 const STRING_CUT_CHARS: usize = 32;
 
+/// Leading bits that survive two roundings to a double of 53: of the unscaled number, and of its quotient.
+const DOUBLE_BITS: u32 = 51;
+
 /// Bounds of one column in the given files, in their order.
 #[derive(Debug)]
 pub(in crate::engine) struct Bounds {
@@ -114,14 +117,19 @@ fn exact(token: &str, data_type: &DataType, widen_micros: i64) -> Option<ScalarV
     }
 }
 
-/// Writers disagree on how they round decimals: one unit of slack.
-fn decimal(token: &str, data_type: &DataType, slack: i128) -> Option<ScalarValue> {
-    if token.contains(['e', 'E']) {
+/// A decimal, moved out by as much as writers may have lost: one unit for how they round, and the digits
+/// that a double does not hold, for some write doubles. Those cut whole numbers to 64 bits.
+fn decimal(token: &str, data_type: &DataType, outwards: i128) -> Option<ScalarValue> {
+    let token = token.trim_matches('"');
+    let is_cut = token.parse::<i64>().is_ok_and(|whole| whole == i64::MAX || whole == i64::MIN);
+    if is_cut || token.contains(['e', 'E']) {
         return None;
     }
-    match ScalarValue::try_from_string(token.trim_matches('"').to_owned(), data_type).ok()? {
+    match ScalarValue::try_from_string(token.to_owned(), data_type).ok()? {
         ScalarValue::Decimal128(Some(value), precision, scale) => {
-            Some(ScalarValue::Decimal128(Some(value.checked_add(slack)?), precision, scale))
+            let slack = i128::try_from(value.unsigned_abs() >> DOUBLE_BITS).ok()? + 1;
+            let moved = value.checked_add(outwards * slack)?;
+            Some(ScalarValue::Decimal128(Some(moved), precision, scale))
         }
         _ => None,
     }
@@ -131,5 +139,44 @@ fn text(token: &str) -> Option<String> {
     match serde_json::from_str(token).ok()? {
         Value::String(text) => Some(text),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn unscaled(token: &str, precision: u8, scale: i8, outwards: i128) -> Option<i128> {
+        match decimal(token, &DataType::Decimal128(precision, scale), outwards)? {
+            ScalarValue::Decimal128(value, ..) => value,
+            _ => None,
+        }
+    }
+
+    /// What a writer makes of a decimal that passes through a double.
+    fn through_a_double(value: i128, scale: i32) -> String {
+        (value as f64 / 10_f64.powi(scale)).to_string()
+    }
+
+    #[test]
+    fn bounds_of_decimals_hold_the_values_that_doubles_were_made_of() {
+        for (value, scale) in [
+            (123_456_789_012_345_678_i128, 2_u8),
+            (9_999_999_999_999_999_999_999, 18),
+            (-1_234_567_890_123_456_789_012_345_678_901, 18),
+            (500_000_000_000_000_012, 18),
+            (99_999_999_999_999_999_999_999_999_999_999_999, 10),
+            (7, 2),
+        ] {
+            let token = through_a_double(value, i32::from(scale));
+            let (low, high) = (unscaled(&token, 38, scale as i8, -1), unscaled(&token, 38, scale as i8, 1));
+            assert!(low.is_none_or(|low| low <= value), "{token}: {low:?} <= {value}");
+            assert!(high.is_none_or(|high| high >= value), "{token}: {high:?} >= {value}");
+        }
+        assert_eq!(unscaled("1.50", 10, 2, 1), Some(151));
+        assert_eq!(unscaled("9223372036854775807", 38, 0, 1), None, "cut to 64 bits");
+        assert_eq!(unscaled("-9223372036854775808", 38, 0, -1), None, "cut to 64 bits");
     }
 }
