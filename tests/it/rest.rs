@@ -17,4 +17,5 @@ mod protocol;
 mod rows;
 mod sql;
 mod sql_names;
+mod sql_semantics;
 mod time_travel;

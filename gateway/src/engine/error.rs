@@ -1,7 +1,7 @@
 //! What the engine can refuse or fail at: owns its error and the reading of DataFusion's.
 //! Does not know codes or wire formats; the pipeline turns these into coded errors.
 
-mod wording;
+pub(super) mod wording;
 
 use arrow::error::ArrowError;
 use datafusion::common::SchemaError;

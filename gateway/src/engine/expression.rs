@@ -1,8 +1,10 @@
 //! A caller's condition made into an expression: owns the way from text or tree to a checked,
 //! coerced, simplified boolean over visible columns. Knows nothing of raw columns.
 
+pub(super) mod distinct_from;
 pub(super) mod infallible;
 mod literals;
+pub(super) mod long_numbers;
 mod measure;
 mod membership;
 pub(super) mod names;
@@ -22,8 +24,10 @@ use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
+use super::error::wording::{plain, types_in_words};
 use super::error::{Complaint, EngineError, TextPosition};
 use super::functions::arithmetic::checked;
+use super::functions::opaque::opaque;
 use super::session::Engine;
 use super::statement::Filter;
 use names::Names;
@@ -44,7 +48,9 @@ pub(super) fn condition(
         Filter::Text(text) => {
             let mut tree = parse(text, budget)?;
             names.resolve(&mut tree)?;
-            from_ast(state, tree, schema)?
+            let numbers = long_numbers::taken(&mut tree);
+            let expr = from_ast(state, tree, schema)?;
+            long_numbers::put_back(expr, &numbers).map_err(EngineError::planning)?
         }
         Filter::Tree(node) => tree::to_expr(node, schema.as_arrow(), &names, budget)?,
     };
@@ -53,8 +59,11 @@ pub(super) fn condition(
     match datafusion::logical_expr::ExprSchemable::get_type(&expr, schema) {
         Ok(DataType::Boolean | DataType::Null) => Ok(expr),
         Ok(other) => Err(EngineError::InvalidExpression(
-            Complaint::new(format!("the filter is of type {other}, not boolean"))
-                .with_hint(Some("compare it with something".to_owned())),
+            Complaint::new(format!(
+                "the filter is of type {}, not boolean",
+                types_in_words(&other.to_string())
+            ))
+            .with_hint(Some("compare it with something".to_owned())),
         )),
         Err(error) => Err(EngineError::planning(error)),
     }
@@ -66,7 +75,7 @@ pub(super) fn parse(text: &str, budget: Budget) -> Result<ast::Expr, EngineError
     let mut parser = Parser::new(&GenericDialect {})
         .with_recursion_limit(budget.parser_recursion())
         .with_tokens_with_locations(tokens);
-    let tree = parser.parse_expr().map_err(|e| parse_error(&e.to_string()))?;
+    let tree = parser.parse_expr().map_err(|e| parse_error(&e.to_string(), text))?;
     let rest = parser.peek_token();
     if rest.token != datafusion::sql::sqlparser::tokenizer::Token::EOF {
         let at = TextPosition { line: rest.span.start.line, column: rest.span.start.column };
@@ -97,26 +106,31 @@ pub(super) fn settle(state: &SessionState, expr: Expr, schema: &DFSchema) -> Res
     let simplifier = ExprSimplifier::new(context);
     let expr = literals::typed(expr, schema).map_err(EngineError::planning)?;
     let coerced = simplifier.coerce(expr, schema).map_err(EngineError::planning)?;
-    let checked = checked(coerced, schema).map_err(EngineError::planning)?;
+    let checked =
+        checked(coerced, schema).and_then(|expr| opaque(expr, schema)).map_err(EngineError::planning)?;
     simplifier.simplify(checked).map_err(EngineError::planning)
 }
 
-/// The parser's complaint, with its position taken out of its text.
-pub(super) fn parse_error(message: &str) -> EngineError {
+/// The parser's complaint about `source`, with its position taken out of its text.
+pub(super) fn parse_error(message: &str, source: &str) -> EngineError {
     let message = message.trim_start_matches("sql parser error: ");
     let (text, position) = match message.rsplit_once(" at Line: ") {
         Some((text, place)) => (text, position(place)),
+        None if message.ends_with("found: EOF") => (message, Some(end_of(source))),
         None => (message, None),
     };
     if text.contains("recursion limit") {
         return EngineError::TooLarge("the expression is nested too deeply".to_owned());
     }
-    let mut chars = text.chars();
-    let text = match chars.next() {
-        Some(first) => first.to_lowercase().chain(chars).collect(),
-        None => "the text does not parse".to_owned(),
-    };
+    let text = if text.is_empty() { "the text does not parse".to_owned() } else { plain(text) };
     EngineError::InvalidExpression(Complaint::new(text).at(position))
+}
+
+/// One past the last character.
+fn end_of(text: &str) -> TextPosition {
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    let lines = text.matches('\n').count();
+    TextPosition { line: lines as u64 + 1, column: last.chars().count() as u64 + 1 }
 }
 
 fn position(place: &str) -> Option<TextPosition> {

@@ -4,7 +4,9 @@
 //! at all, so that it is unknown rather than refused. See docs/decisions/0003-functions.md.
 
 pub(super) mod arithmetic;
+pub(super) mod calendar;
 pub(super) mod extremes;
+pub(super) mod opaque;
 pub(super) mod sums;
 
 use std::sync::Arc;
@@ -177,7 +179,7 @@ const WINDOW: &[&str] = &[
 pub(super) fn scalar() -> Vec<Arc<ScalarUDF>> {
     let mut all = SessionStateDefaults::default_scalar_functions();
     all.retain(|f| SCALAR.contains(&f.name()));
-    all
+    all.into_iter().map(calendar::replaced).collect()
 }
 
 /// Functions that policies may use besides: their texts are the operator's own.

@@ -7,6 +7,7 @@ mod inline;
 mod nested;
 mod splitting;
 pub mod sql;
+mod subqueries;
 
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ pub struct Rows {
 /// Optimizes and runs `plan` to its end.
 async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Result<Rows, EngineError> {
     inline::check(plan)?;
+    subqueries::check(plan)?;
     nested::check(plan)?;
     let optimized = state.optimize(plan).and_then(row_wise::plan).map_err(EngineError::planning)?;
     tokio::task::yield_now().await;

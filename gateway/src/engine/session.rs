@@ -2,6 +2,7 @@
 //! the spill area, the metadata cache and the session settings. A session
 //! has the allow-listed functions and nothing else: no tables, no file formats, no variables.
 
+use std::hash::Hasher;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,13 +12,17 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
 use datafusion::logical_expr::registry::FunctionRegistry;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
+use siphasher::sip128::{Hasher128, SipHasher24};
 use sluice_catalog::snapshot::Snapshot;
 
 use super::abandoned;
 use super::error::EngineError;
 use super::functions;
 use super::functions::arithmetic::CheckedArithmetic;
+use super::functions::opaque::Opaque;
 use super::threads::Threads;
 
 /// Rows of a batch where nothing asks for fewer.
@@ -48,6 +53,15 @@ pub struct EngineConfig {
     pub result_rows_max: usize,
     /// Most bytes of an answer that does not page.
     pub result_bytes_max: usize,
+}
+
+impl EngineConfig {
+    /// The order of one table's rows: those of tables of one layout must not fit each other.
+    pub(super) fn order_key_of(&self, table_id: &str) -> [u8; 16] {
+        let mut hasher = SipHasher24::new_with_key(&self.order_key);
+        hasher.write(table_id.as_bytes());
+        hasher.finish128().as_bytes()
+    }
 }
 
 /// The process-wide engine.
@@ -133,21 +147,34 @@ impl Engine {
         options.catalog.default_schema = "gold".to_owned();
         options.sql_parser.enable_ident_normalization = false;
         options.sql_parser.map_string_types_to_utf8view = false;
+        options.sql_parser.default_null_ordering = "nulls_last".to_owned();
         options.execution.enable_recursive_ctes = false;
         options.execution.collect_statistics = false;
         options.execution.time_zone = Some("UTC".to_owned());
         options.execution.parquet.coerce_int96 = Some("us".to_owned());
         options.execution.parquet.schema_force_view_types = false;
+        // A filter of keys that hidden rows have would show in the time that a lookup takes.
+        options.execution.parquet.bloom_filter_on_read = false;
         options.execution.enable_file_stream_work_stealing = false;
         SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&self.runtime_env))
             .with_analyzer_rule(Arc::new(CheckedArithmetic))
+            .with_analyzer_rule(Arc::new(Opaque))
             .with_optimizer_rules(abandoned::rules())
+            .with_physical_optimizer_rules(physical_rules())
             .with_expr_planners(SessionStateDefaults::default_expr_planners())
             .with_scalar_functions(functions::scalar())
             .with_aggregate_functions(functions::aggregate())
             .with_window_functions(functions::window())
             .build()
     }
+}
+
+/// The engine's own rules without the push-down of physical filters: the barrier takes none, and on its
+/// way to it the rule takes columns of one name for one column.
+fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.retain(|rule| !rule.name().starts_with("FilterPushdown"));
+    rules
 }

@@ -235,3 +235,73 @@ fn a_key_of_more_digits_than_its_column_is_nobodys() {
         gateway.shutdown().await;
     });
 }
+
+#[test]
+fn numbers_in_a_text_keep_their_digits() {
+    run(async {
+        let gateway = amounts("decimal-texts").await;
+        let reader = gateway.role("reader");
+        for (column, _, op, value, expected) in COMPARISONS {
+            for condition in [format!("{column} {op} {value}"), format!("{column} - 0 {op} {value}")] {
+                let page = reader.ask("/v1/tables/amounts/rows", &[("filter", &condition)]).await;
+                assert_eq!(ids(&page.expect_status(200)), expected, "{condition}");
+                let sql = format!("select id from amounts where {condition}");
+                assert_eq!(ids(&reader.sql(&sql).await.expect_status(200)), expected, "{sql}");
+            }
+            let item = format!("{column} in (-1234567890123456.78, {value})");
+            let page = reader.ask("/v1/tables/amounts/rows", &[("filter", &item)]).await.expect_status(200);
+            assert!(op != "=" || ids(&page) == expected, "{item}");
+        }
+        let body = json!({ "group_by": ["id"], "measures": [{ "fn": "max", "column": "large", "as": "m" }],
+            "having": "m = 12345678901234567890.12" });
+        let groups = reader.post("/v1/tables/amounts/aggregate", &body).await.expect_status(200);
+        assert_eq!(ids(&groups), [2]);
+        let both = "select id from amounts where large = 12345678901234567890.12 and id = $1";
+        let body = json!({ "sql": both, "params": [2] });
+        assert_eq!(ids(&reader.post("/v1/sql", &body).await.expect_status(200)), [2]);
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn an_integer_equals_no_number_with_a_fraction() {
+    run(async {
+        let schema = Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, false)]));
+        let policies = "version: 1\nroles: { reader: { tables: { whole: { columns: '*' } } } }\n";
+        let setup =
+            Setup::new("whole-numbers", policies).table(json!({ "name": "whole", "location": "whole" }));
+        let values: Vec<i64> = vec![1, 9_007_199_254_740_992, 9_007_199_254_740_993, i64::MAX];
+        let column: ArrayRef = Arc::new(Int64Array::from(values));
+        HandTable::create(&setup.place("whole"), &schema).append(&[RecordBatch::try_new(
+            Arc::clone(&schema),
+            vec![column],
+        )
+        .unwrap()]);
+        let gateway = setup.start().await;
+        let reader = gateway.role("reader");
+        for (op, name, value, expected) in [
+            ("=", "eq", "9007199254740993.0", &[9_007_199_254_740_993][..]),
+            ("=", "eq", "9.007199254740993e15", &[9_007_199_254_740_993]),
+            ("=", "eq", "9223372036854775806.5", &[]),
+            (">", "gt", "9223372036854775806.5", &[9_223_372_036_854_775_807]),
+            ("=", "eq", "1.0", &[1]),
+            ("<", "lt", "1.5", &[1]),
+            ("=", "eq", "1.5", &[]),
+            (">", "gt", "1e19", &[]),
+        ] {
+            let text = format!("id {op} {value}");
+            let tree = format!(r#"{{"filter":{{"column":"id","op":"{name}","value":{value}}}}}"#);
+            let sql = format!("select id from whole where {text}");
+            let param = format!(r#"{{"sql":"select id from whole where id {op} $1","params":[{value}]}}"#);
+            assert_eq!(
+                ids(&reader.ask("/v1/tables/whole/rows", &[("filter", &text)]).await),
+                expected,
+                "{text}"
+            );
+            assert_eq!(ids(&post(&reader, "/v1/tables/whole/query", tree.clone()).await), expected, "{tree}");
+            assert_eq!(ids(&reader.sql(&sql).await), expected, "{sql}");
+            assert_eq!(ids(&post(&reader, "/v1/sql", param.clone()).await), expected, "{param}");
+        }
+        gateway.shutdown().await;
+    });
+}

@@ -2,7 +2,7 @@
 //! callers. Does not decide which messages a caller may see.
 
 /// First sentence, lowercase start, no final dot, types as descriptions of tables name them.
-pub(super) fn plain(message: &str) -> String {
+pub(in crate::engine) fn plain(message: &str) -> String {
     if let Some(words) = unfitting_arguments(message) {
         return words;
     }
@@ -17,7 +17,20 @@ pub(super) fn plain(message: &str) -> String {
         }
         _ => first.to_owned(),
     };
-    outside_quotes(&lowered, types_in_words)
+    outside_quotes(&without_dumps(lowered), types_in_words)
+}
+
+/// A message without the syntax tree that the parser prints at its end.
+fn without_dumps(message: String) -> String {
+    if message.starts_with("unsupported ast node") {
+        return "this form of expression is not supported".to_owned();
+    }
+    if message.starts_with("no infix parser") || message.starts_with("unsupported binary operator") {
+        return "this operator is not supported".to_owned();
+    }
+    let Some(brace) = message.find(" { ").filter(|_| message.contains("Span(")) else { return message };
+    let before = message[..brace].rsplit_once(' ').map_or("", |(words, _)| words);
+    if before.is_empty() { "this form of expression is not supported".to_owned() } else { before.to_owned() }
 }
 
 /// What the result of an operator does not fit.
@@ -72,7 +85,8 @@ const TYPES: [(&str, &str); 27] = [
     ("Null", "null"),
 ];
 
-fn types_in_words(text: &str) -> String {
+/// Types as descriptions of tables name them.
+pub(in crate::engine) fn types_in_words(text: &str) -> String {
     TYPES.iter().fold(text.to_owned(), |text, (engines, ours)| text.replace(engines, ours))
 }
 
@@ -82,4 +96,45 @@ fn outside_quotes(text: &str, change: impl Fn(&str) -> String) -> String {
     let changed: Vec<String> =
         parts.map(|(place, part)| if place % 2 == 0 { change(part) } else { part.to_owned() }).collect();
     changed.join("'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn no_syntax_tree_is_shown() {
+        for (engines, ours) in [
+            (
+                "Substring without for/from is not valid Substring { expr: Identifier(Ident { span: Span(",
+                "substring without for/from is not valid",
+            ),
+            (
+                "Unsupported ast node in sqltorel: Collate { expr: Value(",
+                "this form of expression is not supported",
+            ),
+            ("No infix parser for token Word(Word { value: \"div\" })", "this operator is not supported"),
+            ("Unsupported binary operator: PGOverlap", "this operator is not supported"),
+            ("a message { with braces }", "a message { with braces }"),
+        ] {
+            assert_eq!(plain(engines), ours);
+        }
+    }
+
+    #[test]
+    fn types_are_called_what_tables_call_them_outside_of_quotes() {
+        for (engines, ours) in [
+            (
+                "Cannot coerce arithmetic expression Int32 + Utf8 to valid types",
+                "cannot coerce arithmetic expression int32 + string to valid types",
+            ),
+            (
+                "Cannot cast string 'Utf8' to value of Int32 type",
+                "cannot cast string 'Utf8' to value of int32 type",
+            ),
+            ("takes Timestamp(µs, \"UTC\") or List(Utf8View)", "takes timestamp or list(string)"),
+        ] {
+            assert_eq!(plain(engines), ours);
+        }
+    }
 }

@@ -2,25 +2,38 @@
 //! planner would rather widen the column. Widening loses: decimals become floats, and timestamps
 //! overflow on the far dates that people write for "never".
 
-use arrow::datatypes::{DECIMAL256_MAX_PRECISION, DataType, i256};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, i256};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast};
 
 use super::membership;
 use crate::engine::statement::Literal;
 
 /// A plain value that meets `wanted`. A number, or a text, beside a decimal is a decimal with all
-/// of its digits; `None` when it is none that any decimal can hold.
+/// of its digits, and so is a number beside an integer unless it is one; `None` when it is none that any
+/// decimal can hold.
 pub(in crate::engine) fn scalar(literal: &Literal, wanted: &DataType) -> Option<ScalarValue> {
     Some(match literal {
         Literal::Null => ScalarValue::Null,
         Literal::Bool(value) => ScalarValue::Boolean(Some(*value)),
         Literal::Number(text) | Literal::Text(text) if is_decimal(wanted) => decimal(text, wanted)?,
+        Literal::Number(text) if wanted.is_integer() => whole(text, wanted).or_else(|| number(text))?,
         Literal::Number(text) => number(text)?,
         Literal::Text(text) => ScalarValue::Utf8(Some(text.clone())),
     })
+}
+
+/// A number beside an integer: of that type where it is a value of it, else a decimal, since doubles do not
+/// tell large integers apart. `None` for integers of 64 bits, which the engine knows how to compare.
+fn whole(text: &str, wanted: &DataType) -> Option<ScalarValue> {
+    if text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok() {
+        return None;
+    }
+    let number = decimal(text, &DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0))?;
+    let has_fraction = number.data_type() != DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0);
+    if has_fraction { Some(number) } else { number.cast_to(wanted).ok().or(Some(number)) }
 }
 
 /// An integer where it is one that fits 64 bits, else the nearest double.
@@ -40,6 +53,7 @@ pub(in crate::engine) fn typed(expr: Expr, schema: &DFSchema) -> Result<Expr> {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
                 let right = beside(&left, *right, schema);
                 let left = beside(&right, *left, schema);
+                let (left, right) = as_doubles(left, right, schema);
                 Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
             }
             Expr::Between(mut between) => {
@@ -56,6 +70,15 @@ pub(in crate::engine) fn typed(expr: Expr, schema: &DFSchema) -> Result<Expr> {
         })
     })
     .data()
+}
+
+/// A decimal beside a float as a double: the engine would make the float a decimal of fifteen places.
+fn as_doubles(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
+    match (left.get_type(schema), right.get_type(schema)) {
+        (Ok(l), Ok(r)) if l.is_floating() && is_decimal(&r) => (left, cast(right, DataType::Float64)),
+        (Ok(l), Ok(r)) if is_decimal(&l) && r.is_floating() => (cast(left, DataType::Float64), right),
+        _ => (left, right),
+    }
 }
 
 fn is_comparison(op: Operator) -> bool {
@@ -96,6 +119,9 @@ fn beside(other: &Expr, literal: Expr, schema: &DFSchema) -> Expr {
         // from, up to fifteen digits.
         (DataType::Decimal128(..) | DataType::Decimal256(..), ScalarValue::Float64(Some(number))) => {
             decimal(&number.to_string(), &wanted)
+        }
+        (whole_type, ScalarValue::Float64(Some(number))) if whole_type.is_integer() => {
+            whole(&format!("{number:?}"), &wanted)
         }
         // A cast would round the text to the column's scale.
         (DataType::Decimal128(..) | DataType::Decimal256(..), ScalarValue::Utf8(Some(text))) => {

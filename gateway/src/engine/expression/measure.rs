@@ -40,7 +40,7 @@ impl Budget {
 pub(in crate::engine) fn measure(text: &str, budget: Budget) -> Result<Vec<TokenWithSpan>, EngineError> {
     let tokens = Tokenizer::new(&GenericDialect {}, text)
         .tokenize_with_location()
-        .map_err(|e| parse_error(&e.to_string()))?;
+        .map_err(|e| parse_error(&e.to_string(), text))?;
     let (mut nodes, mut open, mut prefixes) = (0_usize, 0_usize, 0_usize);
     for token in &tokens {
         match &token.token {

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 use datafusion::sql::sqlparser::ast::{self, Ident, VisitMut, VisitorMut};
 
+use super::distinct_from::{SWALLOWING, swallows};
 use crate::engine::error::{Complaint, EngineError, TextPosition};
 
 static NO_FIELDS: LazyLock<Fields> = LazyLock::new(Fields::empty);
@@ -32,6 +33,10 @@ impl<'a> Names<'a> {
         impl VisitorMut for Resolver<'_, '_> {
             type Break = EngineError;
             fn pre_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<EngineError> {
+                if swallows(expr) {
+                    let complaint = Complaint::new(format!("{SWALLOWING} is not supported"));
+                    return ControlFlow::Break(EngineError::InvalidExpression(complaint));
+                }
                 match self.0.resolve_node(expr) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(error) => ControlFlow::Break(error),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Schema};
 use datafusion::common::DFSchema;
 use datafusion::datasource::provider_as_source;
-use datafusion::functions::expr_fn::{date_trunc, isnan};
+use datafusion::functions::expr_fn::isnan;
 use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr, lit};
 
@@ -14,6 +14,7 @@ use super::{Rows, run};
 use crate::engine::error::{Complaint, EngineError};
 use crate::engine::expression::names::{Names, find, unknown_column};
 use crate::engine::expression::{column, condition};
+use crate::engine::functions::calendar::date_trunc;
 use crate::engine::functions::extremes::{max, min};
 use crate::engine::functions::sums::sum;
 use crate::engine::secured::SecuredTable;
@@ -119,7 +120,7 @@ fn group(key: &GroupKey, names: &Names<'_>) -> Result<Expr, EngineError> {
                     field.name()
                 ))));
             }
-            Ok(date_trunc(lit(unit), column(field.name())).alias(alias))
+            Ok(date_trunc(&unit, column(field.name())).alias(alias))
         }
     }
 }

@@ -20,7 +20,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use super::splitting::partitions;
 use super::{Rows, expand, run};
 use crate::engine::error::{Complaint, EngineError, TextPosition};
-use crate::engine::expression::{Budget, measure, parse_error, typed_plan};
+use crate::engine::expression::{Budget, long_numbers, measure, parse_error, typed_plan};
 use crate::engine::secured::SecuredTable;
 use crate::engine::secured::provider::SecuredProvider;
 use crate::engine::session::Engine;
@@ -56,7 +56,7 @@ impl ParsedSql {
             .with_recursion_limit(budget.parser_recursion())
             .with_tokens_with_locations(tokens)
             .parse_statements()
-            .map_err(|e| parse_error(&e.to_string()))?;
+            .map_err(|e| parse_error(&e.to_string(), text))?;
         let one = if statements.len() == 1 { statements.pop() } else { None };
         let Some(Statement::Query(query)) = one else {
             return Err(EngineError::Unsupported(
@@ -89,6 +89,7 @@ pub async fn sql(
     let mut query = parsed.query;
     let spelling = spelling::Spelling::of(&query, tables, engine.function_names());
     spelling.correct(&mut query)?;
+    let numbers = long_numbers::taken(query.as_mut());
     let first = session(engine, tables, engine.config.partitions)?;
     let statement = DfStatement::Statement(Box::new(Statement::Query(query.clone())));
     let plan = first
@@ -101,7 +102,7 @@ pub async fn sql(
         .with_allow_statements(false)
         .verify_plan(&plan)
         .map_err(|_| EngineError::Unsupported(Complaint::new("only SELECT is allowed")))?;
-    let plan = params::bind(plan, params)?;
+    let plan = params::bind(plan, params, numbers)?;
     let plan = typed_plan(plan).map_err(EngineError::planning)?;
     refuse_repeated_columns(&plan)?;
     let state = session(engine, tables, partitions(engine, &plan, tables.values())?)?;

@@ -86,7 +86,7 @@ impl TableProvider for SecuredProvider {
             let files = self.table.candidates(&crossing, all)?;
             let groups = spread(&files, self.partitions(state));
             let positions = if self.table.order_is_secret {
-                Positions::Hashed(self.engine.config.order_key)
+                Positions::Hashed(self.engine.config.order_key_of(self.table.snapshot.table_id()))
             } else {
                 Positions::None
             };

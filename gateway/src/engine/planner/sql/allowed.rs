@@ -4,11 +4,13 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Query, Select, SelectItem, SetExpr, TableFactor, Visit, Visitor,
+    BinaryOperator, Distinct, Expr, JoinConstraint, JoinOperator, OrderByKind, Query, Select, SelectItem,
+    SetExpr, SetOperator, SetQuantifier, TableFactor, TableWithJoins, Visit, Visitor,
     WildcardAdditionalOptions,
 };
 
 use crate::engine::error::{Complaint, EngineError};
+use crate::engine::expression::distinct_from::{SWALLOWING, swallows};
 
 /// Refuses what is not a plain read.
 pub(super) fn check(query: &Query) -> Result<(), EngineError> {
@@ -54,6 +56,8 @@ impl Visitor for Guard {
             (query.format_clause.is_some(), "FORMAT"),
             (!query.pipe_operators.is_empty(), "a pipe operator"),
             (is_write(&query.body), "writing"),
+            (takes_bags_apart(&query.body), "INTERSECT ALL or EXCEPT ALL"),
+            (repeats_an_order_key(query), "DISTINCT ON with an order key twice"),
         ];
         first(&refused)
     }
@@ -78,6 +82,8 @@ impl Visitor for Guard {
         first(&[
             (self.doubles(), DOUBLING),
             (self.grouping_sets > GROUPING_SETS_MAX, "grouping by so many sets"),
+            (swallows(expr), SWALLOWING),
+            (compares_rows(expr), "comparing rows of values, such as (a, b) < (c, d),"),
         ])
     }
 
@@ -97,6 +103,7 @@ impl Visitor for Guard {
             (select.value_table_mode.is_some(), "AS VALUE"),
         ];
         first(&refused)?;
+        select.from.iter().try_for_each(joins)?;
         select.projection.iter().try_for_each(wildcard)
     }
 
@@ -124,10 +131,57 @@ impl Visitor for Guard {
             TableFactor::Derived { lateral, sample, .. } => {
                 first(&[(*lateral, "LATERAL"), (sample.is_some(), "TABLESAMPLE")])
             }
-            TableFactor::NestedJoin { .. } => ControlFlow::Continue(()),
+            TableFactor::NestedJoin { table_with_joins, .. } => joins(table_with_joins),
             _ => ControlFlow::Break("a table function"),
         }
     }
+}
+
+/// The planner shows the left side's key of a join that may lack a left row.
+fn joins(table: &TableWithJoins) -> ControlFlow<&'static str> {
+    table.joins.iter().try_for_each(|join| match &join.join_operator {
+        JoinOperator::Right(by) | JoinOperator::RightOuter(by) | JoinOperator::FullOuter(by)
+            if matches!(by, JoinConstraint::Using(_) | JoinConstraint::Natural) =>
+        {
+            ControlFlow::Break("a RIGHT or FULL JOIN by USING or NATURAL, instead of ON,")
+        }
+        _ => ControlFlow::Continue(()),
+    })
+}
+
+/// A NULL in a row of values is a value to the engine.
+fn compares_rows(expr: &Expr) -> bool {
+    match expr {
+        Expr::BinaryOp { left, right, .. } => {
+            matches!(left.as_ref(), Expr::Tuple(_)) || matches!(right.as_ref(), Expr::Tuple(_))
+        }
+        Expr::InList { expr, .. } | Expr::InSubquery { expr, .. } | Expr::Between { expr, .. } => {
+            matches!(expr.as_ref(), Expr::Tuple(_))
+        }
+        _ => false,
+    }
+}
+
+/// The planner runs these as joins, which know no multiplicities.
+fn takes_bags_apart(body: &SetExpr) -> bool {
+    let mut open = vec![body];
+    while let Some(body) = open.pop() {
+        let SetExpr::SetOperation { op, set_quantifier, left, right } = body else { continue };
+        let of_bags = matches!(set_quantifier, SetQuantifier::All | SetQuantifier::AllByName);
+        if of_bags && !matches!(op, SetOperator::Union) {
+            return true;
+        }
+        open.extend([left.as_ref(), right.as_ref()]);
+    }
+    false
+}
+
+/// The planner fails on it.
+fn repeats_an_order_key(query: &Query) -> bool {
+    let SetExpr::Select(select) = query.body.as_ref() else { return false };
+    let (Some(Distinct::On(_)), Some(order)) = (&select.distinct, &query.order_by) else { return false };
+    let OrderByKind::Expressions(keys) = &order.kind else { return false };
+    (1..keys.len()).any(|at| keys[..at].iter().any(|earlier| earlier.expr == keys[at].expr))
 }
 
 /// Leaving columns out of `*` is as good as listing the others; what else dialects let a wildcard
