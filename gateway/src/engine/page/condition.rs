@@ -61,6 +61,15 @@ impl Condition {
         marked(&rows, filter(&failed, &keep).map_err(internal)?)
     }
 
+    /// The marked ones of `rows`.
+    pub(super) fn marked(rows: &RecordBatch) -> Result<RecordBatch, EngineError> {
+        let failed = rows.column_by_name(FAILED).map(|column| as_boolean_array(column));
+        match failed.transpose().map_err(EngineError::execution)? {
+            Some(failed) => filter_record_batch(rows, failed).map_err(internal),
+            None => Ok(rows.slice(0, 0)),
+        }
+    }
+
     /// Fails as it does on the first marked one of `rows`.
     pub(super) fn answer_for(&self, rows: &RecordBatch) -> Result<(), EngineError> {
         let failed = rows.column_by_name(FAILED).map(|column| as_boolean_array(column));

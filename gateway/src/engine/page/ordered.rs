@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use datafusion::common::ScalarValue;
@@ -23,7 +23,7 @@ use crate::engine::row_size::{row_bytes, rows_within};
 use crate::engine::scan::ScanFile;
 use crate::engine::scan::prune::bounds;
 use crate::engine::secured::provider::spread;
-use crate::engine::secured::transform::Positions;
+use crate::engine::secured::transform::{Positions, TIE};
 
 /// Files of the first step when they are read best first; each step doubles.
 const FIRST_STEP_FILES: usize = 4;
@@ -61,28 +61,51 @@ pub(super) async fn read(bound: &Bound<'_>) -> Result<Page, EngineError> {
 }
 
 /// Counts the matching rows of every file. It fails as on the first row in file order on which the
-/// condition fails: where batches and partitions end depends on rows that the caller may not see.
+/// condition fails, or in the order that stands for it where file order is secret: where batches and
+/// partitions end depends on rows that the caller may not see.
 pub(super) async fn count(bound: &Bound<'_>) -> Result<u64, EngineError> {
     let all = (0..bound.table.snapshot.files().len()).collect();
     let files = bound.table.candidates(&bound.crossing, all)?;
-    let plan = plan(bound, &files, Positions::None).await?;
+    let secret = bound.table.order_is_secret;
+    let positions = match secret {
+        true => Positions::Hashed(bound.engine.config.order_key_of(bound.table.snapshot.table_id())),
+        false => Positions::None,
+    };
+    let plan = plan(bound, &files, positions).await?;
     let mut tasks = Vec::new();
     for partition in 0..plan.output_partitioning().partition_count() {
         let stream = plan.execute(partition, bound.state.task_ctx()).map_err(EngineError::execution)?;
-        tasks.push(AbortOnDropHandle::new(tokio::spawn(count_matching(stream, bound.condition.clone()))));
+        let counting = count_matching(stream, bound.condition.clone(), secret);
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(counting)));
     }
     let mut total = 0;
+    let mut failing: Option<RecordBatch> = None;
     for task in tasks {
-        total += task.await.map_err(|e| EngineError::Internal(Box::new(e)))??;
+        let counted = task.await.map_err(|e| EngineError::Internal(Box::new(e)))??;
+        total += counted.rows;
+        if let Some(row) = counted.failing {
+            failing = first_by_tie(failing.into_iter().chain([row]))?;
+        }
     }
-    Ok(total)
+    match (failing, &bound.condition) {
+        (Some(row), Some(condition)) => condition.answer_for(&row).map(|()| total),
+        _ => Ok(total),
+    }
+}
+
+/// What one partition gives to a count.
+struct Counted {
+    rows: u64,
+    /// The row on which the condition fails that comes first by its tie.
+    failing: Option<RecordBatch>,
 }
 
 async fn count_matching(
     mut stream: SendableRecordBatchStream,
     condition: Option<Condition>,
-) -> Result<u64, EngineError> {
-    let mut rows = 0_u64;
+    secret: bool,
+) -> Result<Counted, EngineError> {
+    let mut counted = Counted { rows: 0, failing: None };
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(EngineError::execution)?;
         let batch = match &condition {
@@ -91,14 +114,35 @@ async fn count_matching(
                 Ok(kept) => kept,
                 Err(_) => {
                     let kept = condition.keep_failing(&batch).await?;
-                    condition.answer_for(&kept)?;
+                    if secret {
+                        let marked = Condition::marked(&kept)?;
+                        counted.failing = first_by_tie(counted.failing.into_iter().chain([marked]))?;
+                    } else {
+                        condition.answer_for(&kept)?;
+                    }
                     kept
                 }
             },
         };
-        rows += batch.num_rows() as u64;
+        counted.rows += batch.num_rows() as u64;
     }
-    Ok(rows)
+    Ok(counted)
+}
+
+/// The one row whose tie is the least.
+fn first_by_tie(batches: impl Iterator<Item = RecordBatch>) -> Result<Option<RecordBatch>, EngineError> {
+    let mut first: Option<(Vec<u8>, RecordBatch)> = None;
+    for batch in batches {
+        let ties = batch.column_by_name(TIE).and_then(|column| column.as_fixed_size_binary_opt());
+        let Some(ties) = ties else { return Err(EngineError::Internal("a count lacks its ties".into())) };
+        let least = ties.iter().enumerate().filter_map(|(row, tie)| Some((tie?, row))).min();
+        if let Some((tie, row)) = least
+            && first.as_ref().is_none_or(|(known, _)| tie < known.as_slice())
+        {
+            first = Some((tie.to_vec(), batch.slice(row, 1)));
+        }
+    }
+    Ok(first.map(|(_, row)| row))
 }
 
 fn page(bound: &Bound<'_>, schema: &SchemaRef, found: &RecordBatch) -> Result<Page, EngineError> {
