@@ -18,6 +18,7 @@ use datafusion::logical_expr::{Expr, lit};
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 
 use self::condition::Condition;
+use super::error::wording::types_in_words;
 use super::error::{Complaint, EngineError};
 use super::expression::names::Names;
 use super::expression::{column, condition, row_wise, scalar};
@@ -31,6 +32,9 @@ use super::statement::{Filter, Literal, OrderKey};
 /// Most rows that a batch holds while reading for a page: texts of a megabyte each must fit the memory
 /// of one batch. Small pages read in smaller batches.
 const BATCH_ROWS_MAX: usize = 1024;
+
+/// Digits of a fraction of a second that a timestamp holds.
+const MICROSECOND_DIGITS: usize = 6;
 
 /// Most columns to order by.
 const ORDER_KEYS_MAX: usize = 32;
@@ -146,7 +150,7 @@ pub fn key(table: &SecuredTable, parts: &[String]) -> Result<Expr, EngineError> 
         let value = key_part(part, field.data_type()).ok_or_else(|| {
             EngineError::InvalidRequest(Complaint::new(format!(
                 "key part \"{name}\" is not of type {}",
-                field.data_type().to_string().to_lowercase()
+                types_in_words(&field.data_type().to_string())
             )))
         })?;
         // A decimal of more digits than the column's equals none of its values, rounded or not.
@@ -156,10 +160,22 @@ pub fn key(table: &SecuredTable, parts: &[String]) -> Result<Expr, EngineError> 
     conjunction(equalities).ok_or_else(|| EngineError::Internal("an empty key".into()))
 }
 
+/// A part of a key as a value of its column's type, or of another type where no value of that is the same:
+/// casts would cut what the type does not hold.
 fn key_part(part: &str, data_type: &DataType) -> Option<ScalarValue> {
+    let cast = || ScalarValue::try_from_string(part.to_owned(), data_type).ok();
+    let time_of_day = part.get(10..).unwrap_or_default();
     match data_type {
         DataType::Decimal128(..) => scalar(&Literal::Text(part.to_owned()), data_type),
-        other => ScalarValue::try_from_string(part.to_owned(), other).ok(),
+        DataType::Date32 if !time_of_day.is_empty() => None,
+        DataType::Timestamp(_, None) if time_of_day.contains(['Z', 'z', '+', '-']) => None,
+        DataType::Timestamp(..) => {
+            let fraction = time_of_day.split_once('.').map_or("", |(_, fraction)| fraction);
+            let digits = fraction.bytes().take_while(u8::is_ascii_digit);
+            let is_cut = digits.skip(MICROSECOND_DIGITS).any(|digit| digit != b'0');
+            cast().map(|value| if is_cut { ScalarValue::Null } else { value })
+        }
+        _ => cast(),
     }
 }
 

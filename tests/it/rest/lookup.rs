@@ -85,6 +85,23 @@ fn a_masked_key_is_refused_whatever_its_value() {
 }
 
 #[test]
+fn a_key_is_not_cut_to_what_its_column_holds() {
+    run(async {
+        let gateway = Gateway::demo().await;
+        let admin = gateway.role("admin");
+        for (time, status) in [
+            ("2013-07-01T05:00:00Z", 200),
+            ("2013-07-01T07:00:00.000000000%2B02:00", 200),
+            ("2013-07-01T05:00:00.0000009Z", 404),
+            ("2013-07-01T05:00:00.000001Z", 404),
+        ] {
+            let answer = admin.get(&format!("/v1/tables/weather/rows/JFK,{time}")).await;
+            assert_eq!(answer.status, status, "{time}: {}", answer.text());
+        }
+    });
+}
+
+#[test]
 fn malformed_keys_are_client_errors() {
     run(async {
         let gateway = Gateway::demo().await;
