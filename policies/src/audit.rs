@@ -17,8 +17,8 @@ pub struct AuditEvent {
     pub subject: String,
     /// The role that the request acted under.
     pub role: String,
-    /// The table as declared.
-    pub table: String,
+    /// The table as declared, or as asked for; `None` where no table came of the question.
+    pub table: Option<String>,
     /// The Delta version that was read, when one was.
     pub version: Option<u64>,
     /// Short form of the effective policy's fingerprint, when there was one.
@@ -30,19 +30,26 @@ pub struct AuditEvent {
 }
 
 impl AuditEvent {
-    /// An event of this caller on this table; the outcome is still to be filled in.
-    pub fn new(request_id: &str, principal: &Principal, table: &str) -> Self {
+    /// A question of this caller; the outcome is still to be filled in.
+    pub fn new(request_id: &str, principal: &Principal) -> Self {
         Self {
             request_id: request_id.to_string(),
             issuer: principal.issuer.clone(),
             subject: principal.subject.clone(),
             role: principal.role.clone(),
-            table: table.to_string(),
+            table: None,
             version: None,
             policy: None,
             outcome: String::from("unknown"),
             rows: 0,
         }
+    }
+
+    /// Names the table.
+    #[must_use]
+    pub fn on(mut self, table: &str) -> Self {
+        self.table = Some(table.to_string());
+        self
     }
 
     /// Names the version and the policy that were used.
@@ -73,7 +80,7 @@ mod tests {
     fn event_serializes_without_claims() {
         let claims = BTreeMap::from([("secret".to_string(), serde_json::json!("x-value"))]);
         let principal = Principal::local("analyst", claims);
-        let event = AuditEvent::new("r1", &principal, "flights").ended("done", 3);
+        let event = AuditEvent::new("r1", &principal).on("flights").ended("done", 3);
         let text = serde_json::to_string(&event).unwrap();
         assert!(text.contains("\"role\":\"analyst\"") && text.contains("\"rows\":3"), "{text}");
         assert!(!text.contains("x-value"));

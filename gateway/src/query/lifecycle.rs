@@ -282,13 +282,20 @@ impl Record {
 
     fn audit(&self, outcome: &str, code: &str, rows: u64) {
         let outcome = if outcome == "failed" { code } else { outcome };
-        for TableRead { table, under } in &self.tables {
-            let event = AuditEvent::new(&self.request_id, &self.principal, table).ended(outcome, rows);
-            let event = match under {
+        let event = || AuditEvent::new(&self.request_id, &self.principal).ended(outcome, rows);
+        let of_table = |TableRead { table, under }: &TableRead| {
+            let event = event().on(table);
+            match under {
                 Some((version, policy)) => event.under(*version, policy),
                 None => event,
-            };
-            match serde_json::to_string(&event) {
+            }
+        };
+        let mut events: Vec<AuditEvent> = self.tables.iter().map(of_table).collect();
+        if events.is_empty() {
+            events.push(event());
+        }
+        for event in &events {
+            match serde_json::to_string(event) {
                 Ok(text) => info!(target: "sluice::audit", event = text, "audit"),
                 Err(fault) => error!(request_id = self.request_id, %fault, "audit event lost"),
             }

@@ -25,7 +25,11 @@ pub(super) async fn run(shared: &Arc<Shared>, request: Request) -> Result<Respon
     let began = Instant::now();
     let opened = open_cursor(shared, &request)?;
     let pin = match &opened {
-        Some((cursor, _)) if continues(cursor, &request.statement) => Pin::Cursor(cursor.version),
+        Some((cursor, _)) if continues(cursor, &request.statement) => match request.version {
+            // The time that the first page was asked at leads to the cursor's version again.
+            as_of @ VersionSelector::AsOf(_) => Pin::Asked(as_of),
+            _ => Pin::Cursor(cursor.version),
+        },
         // A cursor of another table says nothing about this one's versions.
         Some(_) => Pin::Asked(VersionSelector::Latest),
         None => Pin::Asked(request.version),
@@ -80,13 +84,15 @@ fn open_cursor(shared: &Shared, request: &Request) -> Result<Opened, QueryError>
     let same = match request.version {
         VersionSelector::Latest => true,
         VersionSelector::Version(version) => version == cursor.version,
-        VersionSelector::AsOf(_) => false,
+        // Known once the table is authorized.
+        VersionSelector::AsOf(_) => true,
     };
-    if !same {
-        return Err(QueryError::new(ErrorCode::CursorMismatch, "the cursor belongs to another version")
-            .with_hint("leave out \"version\" and \"as_of\" when continuing"));
-    }
-    Ok(Some((cursor, key_id)))
+    if same { Ok(Some((cursor, key_id))) } else { Err(other_version()) }
+}
+
+fn other_version() -> QueryError {
+    QueryError::new(ErrorCode::CursorMismatch, "the cursor belongs to another version")
+        .with_hint("leave out \"version\" and \"as_of\" when continuing")
 }
 
 fn continues(cursor: &Cursor, statement: &Statement) -> bool {
@@ -165,6 +171,9 @@ fn check_cursor(cursor: &Cursor, table: &SecuredTable, question: &Digest) -> Res
             "the cursor belongs to another question",
             "repeat the table, filter and order that the cursor came with",
         );
+    }
+    if cursor.version != table.snapshot().version() {
+        return Err(other_version());
     }
     if cursor.fingerprint != Digest::of(table.fingerprint().as_bytes()) {
         return mismatch("the cursor was made under another policy", "start again without a cursor");

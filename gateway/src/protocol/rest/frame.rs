@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
-use tracing::{Instrument, debug, error, info_span};
+use tracing::{Instrument, debug, error, info, info_span};
 use uuid::Uuid;
 
 use super::problem::Problem;
@@ -99,6 +99,10 @@ pub(super) async fn frame(State(door): State<Arc<RestDoor>>, mut request: Reques
     let response = finished(response, &context, &method);
     let status = response.status().as_u16();
     door.metrics.http_request(method_name(&method), route, status);
+    if status >= 400 {
+        // Many of these never became a query, which would have a line of its own.
+        info!(request_id = context.request_id, trace_id = context.trace_id, route, status, "request refused");
+    }
     let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     debug!(
         request_id = context.request_id,
