@@ -119,7 +119,6 @@ impl App {
         let keeper = PolicyKeeper {
             policy_files,
             token_files,
-            refused: Vec::new(),
             anonymous_role: config.tokens.anonymous_role.clone(),
             interval: Duration::from_millis(config.policies.reload_interval_ms),
             mask_keys,

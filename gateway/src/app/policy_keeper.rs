@@ -51,8 +51,6 @@ pub(super) struct KeeperReport {
 pub(super) struct PolicyKeeper {
     pub(super) policy_files: WatchedFiles,
     pub(super) token_files: WatchedFiles,
-    /// What was said of policies that were refused last.
-    pub(super) refused: Vec<Diagnostic>,
     pub(super) anonymous_role: Option<String>,
     pub(super) interval: Duration,
     pub(super) mask_keys: Arc<KeyRing>,
@@ -64,23 +62,32 @@ pub(super) struct PolicyKeeper {
     pub(super) reports: watch::Sender<KeeperReport>,
 }
 
+/// What the log was told last, so that it is not told again.
+#[derive(Default)]
+struct Said {
+    /// Of policies that were refused.
+    refused: Vec<Diagnostic>,
+    /// Of tables that the policies do not fit.
+    unfit: Vec<Vec<Diagnostic>>,
+}
+
 impl PolicyKeeper {
     /// Runs until cancelled.
     pub(super) async fn run(mut self, cancel: CancellationToken) {
         let mut ticks = tokio::time::interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut catalog_changes = self.catalog.subscribe();
-        let mut unfit: Vec<Vec<Diagnostic>> = Vec::new();
+        let mut said = Said::default();
         self.metrics.policies_current(true);
         self.metrics.token_keys_current(true);
-        if cancel.run_until_cancelled(self.bind_new_tables(&mut unfit)).await.is_none() {
+        if cancel.run_until_cancelled(self.bind_new_tables(&mut said)).await.is_none() {
             return;
         }
         loop {
             tokio::select! {
                 () = cancel.cancelled() => return,
                 _ = ticks.tick() => {
-                    if cancel.run_until_cancelled(self.look()).await.is_none() {
+                    if cancel.run_until_cancelled(self.look(&mut said)).await.is_none() {
                         return;
                     }
                 }
@@ -88,7 +95,7 @@ impl PolicyKeeper {
                     if changed.is_err() {
                         return;
                     }
-                    if cancel.run_until_cancelled(self.bind_new_tables(&mut unfit)).await.is_none() {
+                    if cancel.run_until_cancelled(self.bind_new_tables(&mut said)).await.is_none() {
                         return;
                     }
                     if self.reports.borrow().policy_problems > 0 {
@@ -102,8 +109,8 @@ impl PolicyKeeper {
 
     /// Looks at policies and tokens apart, so that a file of the one that hangs does not keep the other
     /// waiting for ever.
-    async fn look(&mut self) {
-        let policies = tokio::time::timeout(POLICY_LOOK_MAX, self.look_at_policies()).await;
+    async fn look(&mut self, said: &mut Said) {
+        let policies = tokio::time::timeout(POLICY_LOOK_MAX, self.look_at_policies(said)).await;
         let tokens = tokio::time::timeout(TOKEN_LOOK_MAX, self.look_at_tokens()).await;
         let hangs = policies.is_err() || tokens.is_err();
         if hangs && !self.reports.borrow().files_hang {
@@ -112,7 +119,7 @@ impl PolicyKeeper {
         self.report(|report| report.files_hang = hangs);
     }
 
-    async fn look_at_policies(&mut self) {
+    async fn look_at_policies(&mut self, said: &mut Said) {
         let files = self.policy_files.files().to_vec();
         let load = load_policies(files, &self.mask_keys, &self.catalog, &self.engine);
         let Some(loaded) = self.policy_files.if_changed(load).await else { return };
@@ -122,16 +129,16 @@ impl PolicyKeeper {
                 self.policies.send_replace(Arc::new(policies));
                 self.metrics.policies_reloaded("taken");
                 info!("policies taken");
-                self.refused = Vec::new();
+                said.refused = Vec::new();
                 self.report(|report| (report.policy_problems, report.unfit_tables) = (0, 0));
             }
             Err(problems) => {
                 self.metrics.policies_reloaded("refused");
-                if self.refused != problems {
+                if said.refused != problems {
                     log("policies refused, the old ones stay in force", &problems);
                 }
                 self.report(|report| report.policy_problems = problems.len());
-                self.refused = problems;
+                said.refused = problems;
             }
         }
     }
@@ -150,8 +157,8 @@ impl PolicyKeeper {
     }
 
     /// Tables that appeared are bound one by one, so that one that the policies do not fit keeps
-    /// no other out. `unfit` is what was said of such tables last.
-    async fn bind_new_tables(&self, unfit: &mut Vec<Vec<Diagnostic>>) {
+    /// no other out.
+    async fn bind_new_tables(&self, said: &mut Said) {
         let current = Arc::clone(&self.policies.borrow());
         let catalog = Arc::clone(&self.catalog);
         let engine = Arc::clone(&self.engine);
@@ -163,11 +170,11 @@ impl PolicyKeeper {
         if let Some(bound) = bound {
             self.policies.send_replace(Arc::new(bound));
         }
-        for found in problems.iter().filter(|found| !unfit.contains(found)) {
+        for found in problems.iter().filter(|found| !said.unfit.contains(found)) {
             log("policies do not fit a table, which stays not found", found);
         }
         self.report(|report| report.unfit_tables = problems.len());
-        *unfit = problems;
+        said.unfit = problems;
     }
 
     async fn look_at_tokens(&mut self) {
