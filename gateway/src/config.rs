@@ -115,6 +115,11 @@ impl Config {
         file::prefix_problem(&self.file, prefix, message)
     }
 
+    /// A problem with an issuer, which the message names, at the line where it is declared.
+    pub fn issuer_problem(&self, issuer: &str, message: &str) -> Diagnostic {
+        file::issuer_problem(&self.file, issuer, message)
+    }
+
     /// A problem with a section or field, at its line when it is written down.
     pub fn field_problem(&self, path: &[&str], message: &str) -> Diagnostic {
         file::field_problem(&self.file, path, message)

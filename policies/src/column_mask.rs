@@ -15,6 +15,7 @@ mod partial;
 use arrow_schema::{DataType, TimeUnit};
 
 use crate::row_filter::BoundExpression;
+use crate::type_name::type_name;
 
 pub(crate) use from_rule::mask_from_rule;
 
@@ -61,7 +62,7 @@ pub enum Grain {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MaskError {
     /// This mask does not take values of this type.
-    #[error("mask \"{mask}\" does not take values of type {data_type}")]
+    #[error("mask \"{mask}\" does not take values of type {}", type_name(data_type))]
     UnsupportedType {
         /// The mask's name in policy files.
         mask: &'static str,
@@ -69,10 +70,10 @@ pub enum MaskError {
         data_type: DataType,
     },
     /// The constant is not a value of the column's type.
-    #[error("the constant is not a value of type {0}")]
+    #[error("the constant is not a value of type {}", type_name(.0))]
     ConstantMismatch(DataType),
     /// The step is not a number that values of this type can be multiples of.
-    #[error("{step} is not a step for values of type {data_type}")]
+    #[error("{step} is not a step for values of type {}", type_name(data_type))]
     StepMismatch {
         /// The step as written.
         step: String,

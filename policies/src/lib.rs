@@ -12,3 +12,4 @@ pub mod row_filter;
 pub mod rule;
 pub mod table_policy;
 pub mod token;
+pub mod type_name;

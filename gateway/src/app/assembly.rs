@@ -60,7 +60,8 @@ pub async fn assemble(config: &Config) -> Result<Assembly, Vec<Diagnostic>> {
     if let (Some(cursor_keys), Some(mask_keys)) = (&cursor_keys, &mask_keys) {
         problems.extend(key_rings::shared(config, cursor_keys, mask_keys));
     }
-    let verifier = keep(TokenVerifier::load(&config.tokens, &config.base_dir), &mut problems);
+    let verifier = TokenVerifier::load(&config.tokens, &config.base_dir);
+    let verifier = keep(verifier.map_err(|found| placed(config, found)), &mut problems);
     debug!("starting the engine");
     let order_key = cursor_keys.as_deref().and_then(order_key).unwrap_or_default();
     let engine = keep(start_engine(config, order_key), &mut problems);
@@ -81,6 +82,18 @@ pub async fn assemble(config: &Config) -> Result<Assembly, Vec<Diagnostic>> {
     problems.sort();
     problems.dedup();
     Err(problems)
+}
+
+/// Problems of issuers, which do not know of the file that declares them, at their places in it.
+fn placed(config: &Config, problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let of_issuer = |problem: Diagnostic| {
+        let issuer = problem.message.split('"').nth(1).unwrap_or_default();
+        match problem.file == config.base_dir {
+            true => config.issuer_problem(issuer, &problem.message),
+            false => problem,
+        }
+    };
+    problems.into_iter().map(of_issuer).collect()
 }
 
 fn keep<T>(outcome: Result<T, Vec<Diagnostic>>, problems: &mut Vec<Diagnostic>) -> Option<T> {

@@ -36,6 +36,11 @@ pub(super) fn prefix_problem(file: &Path, prefix: &str, message: &str) -> Diagno
     Diagnostic::at(file, line, column, format!("discovery prefix \"{prefix}\" {message}"))
 }
 
+pub(super) fn issuer_problem(file: &Path, issuer: &str, message: &str) -> Diagnostic {
+    let (line, column) = outline_of(file).item_place(&["tokens", "issuers"], "issuer", issuer);
+    Diagnostic::at(file, line, column, message)
+}
+
 pub(super) fn field_problem(file: &Path, path: &[&str], message: &str) -> Diagnostic {
     let (line, column) = outline_of(file).place(path);
     Diagnostic::at(file, line, column, format!("\"{}\" {message}", path.join(".")))

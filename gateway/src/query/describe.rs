@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, TimeUnit};
 use sluice_catalog::table::{Table, TableStatus};
 use sluice_policies::principal::Principal;
+use sluice_policies::type_name::type_name;
 
 use super::Shared;
 use super::error::QueryError;
@@ -128,33 +128,4 @@ fn columns(table: &SecuredTable) -> Vec<ColumnDescription> {
             }
         })
         .collect()
-}
-
-/// A type as people write it.
-fn type_name(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Boolean => "boolean".to_owned(),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "string".to_owned(),
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "binary".to_owned(),
-        DataType::Date32 => "date".to_owned(),
-        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "timestamp".to_owned(),
-        DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp_ntz".to_owned(),
-        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
-        DataType::Struct(fields) => {
-            let parts: Vec<String> =
-                fields.iter().map(|f| format!("{}: {}", f.name(), type_name(f.data_type()))).collect();
-            format!("struct<{}>", parts.join(", "))
-        }
-        DataType::List(item) | DataType::LargeList(item) => {
-            format!("list<{}>", type_name(item.data_type()))
-        }
-        DataType::Map(entries, _) => match entries.data_type() {
-            DataType::Struct(pair) => {
-                let parts: Vec<String> = pair.iter().map(|f| type_name(f.data_type())).collect();
-                format!("map<{}>", parts.join(", "))
-            }
-            _ => "map".to_owned(),
-        },
-        other => other.to_string().to_lowercase(),
-    }
 }

@@ -3,6 +3,7 @@
 //! typed placeholders. What it admits cannot fail on any row: no casts of columns, no
 //! arithmetic, and only comparisons between values of one kind.
 
+use crate::type_name::type_name;
 use arrow_schema::DataType;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{BinaryOperator, CaseWhen, Expr, Ident, UnaryOperator, Value, ValueWithSpan};
@@ -69,7 +70,7 @@ pub(crate) fn bind_filter(
 ) -> Result<RowFilter, CheckError> {
     match bind(parsed, columns, claims) {
         Ok(bound) if bound.data_type == DataType::Boolean => Ok(RowFilter::Expression(Box::new(bound))),
-        Ok(bound) => refused(format!("a row filter is true or false, not {}", bound.data_type)),
+        Ok(bound) => refused(format!("a row filter is true or false, not {}", type_name(&bound.data_type))),
         // The walk stopped at the claim: a rule that is wrong further on is still wrong.
         Err(CheckError::ClaimUnusable) => {
             bind_filter(parsed, columns, Claims::Sample).map(|_| RowFilter::Nothing)

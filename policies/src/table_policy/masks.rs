@@ -12,6 +12,7 @@ use super::role::{Located, TagMask, WrittenMask};
 use crate::column_mask::{ColumnMask, mask_from_rule};
 use crate::diagnostic::Diagnostic;
 use crate::row_filter::{CheckError, Claims, ParsedExpression, bind, uses_claims};
+use crate::type_name::type_name;
 
 /// A mask with the place of its rule.
 pub(super) struct PlacedMask {
@@ -209,13 +210,15 @@ impl Compiler<'_> {
         let refused = |error| expression_problem(parsed, error);
         let checked = bind(parsed, columns, Claims::Sample).map_err(refused)?;
         if checked.data_type.is_nested() || checked.data_type == DataType::Null {
-            return Err(parsed.problem(format!("an expression cannot give {}", checked.data_type)));
+            return Err(
+                parsed.problem(format!("an expression cannot give {}", type_name(&checked.data_type)))
+            );
         }
         if uses_claims(parsed, columns) && checked.data_type != node.data_type {
             // Without its claims the column is null, of the column's own type.
             return Err(parsed.problem(format!(
                 "an expression with claims must keep the type {} of the column",
-                node.data_type
+                type_name(&node.data_type)
             )));
         }
         match bind(parsed, columns, self.claims) {

@@ -229,7 +229,7 @@ fn rules_that_do_not_fit_are_refused_with_their_line() {
         ("columns: '*', hide: [nosuch]", "unknown column \"nosuch\""),
         ("columns: '*', clear: [profile.nosuch]", "unknown column"),
         ("columns: '*', masks: { nosuch: null }", "unknown column"),
-        ("columns: '*', masks: { id: { partial: { keep_last: 1 } } }", "does not take values of type Int64"),
+        ("columns: '*', masks: { id: { partial: { keep_last: 1 } } }", "does not take values of type int64"),
         ("columns: '*', masks: { profile: { hash: {} } }", "does not take values of type"),
         ("columns: '*', masks: { items: { round: 5 } }", "does not take values of type"),
         ("columns: '*', masks: { balance: { round: 0.001 } }", "0.001 is not a step"),

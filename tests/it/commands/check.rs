@@ -141,6 +141,8 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "\"tokens.anonymous_role\" is \"alise\", which no policy file defines",
     ),
     ("sluice.yaml", "tokens:\n", "tokens:\n  anonymous_role: ''\n", "sluice.yaml:4:19: ", "is empty"),
+    ("sluice.yaml", "[sluice]", "[]", "sluice.yaml:5:7: ", "issuer \"tests\" needs audiences"),
+    ("sluice.yaml", "[HS256]", "[RS256]", "sluice.yaml:5:7: ", "issuer \"tests\" has no key for algorithm"),
     (
         "sluice.yaml",
         "policies:\n",
@@ -166,7 +168,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ),
     ("policies.yaml", "columns: '*'", "colums: '*'", "policies.yaml:6:9: ", "colums"),
     ("policies.yaml", "tenant = ", "tennant = ", "policies.yaml:7:", "unknown column \"tennant\""),
-    ("policies.yaml", "tenant = 'a'", "tenant = 1", "policies.yaml:7:", "1 is not a value of type Utf8"),
+    ("policies.yaml", "tenant = 'a'", "tenant = 1", "policies.yaml:7:", "1 is not a value of type string"),
     ("policies.yaml", "tenant = 'a'", "1 / bal > 0", "policies.yaml:7:", "can fail"),
     ("policies.yaml", "tenant = 'a'", "tenant = klaim('t')", "policies.yaml:7:", "klaim"),
     ("policies.yaml", "note: null", "nope: null", "policies.yaml:9:", "unknown column \"nope\""),

@@ -8,6 +8,7 @@ use sqlparser::ast::{
 
 use super::{Binder, CheckError, Checked, Origin, Typed, boolean, refused, refused_with, value_expr};
 use crate::row_filter::{ClaimValue, function};
+use crate::type_name::type_name;
 
 const PATTERN_BYTES_MAX: usize = 256;
 const LIST_ITEMS_MAX: usize = 2_000;
@@ -245,7 +246,7 @@ fn comparable(left: &DataType, right: &DataType) -> Checked<()> {
         return Ok(());
     }
     if left == right {
-        return refused(format!("values of type {left} cannot be compared in a policy"));
+        return refused(format!("values of type {} cannot be compared in a policy", type_name(left)));
     }
     refused(format!("{left} and {right} cannot be compared in a policy"))
 }
@@ -264,7 +265,7 @@ pub(super) fn common_type(left: &DataType, right: &DataType) -> Checked<DataType
     if is_number(left) && is_number(right) {
         return Ok(DataType::Float64);
     }
-    refused(format!("{left} and {right} have no common type in a policy"))
+    refused(format!("{} and {} have no common type in a policy", type_name(left), type_name(right)))
 }
 
 pub(crate) fn is_string(data_type: &DataType) -> bool {

@@ -6,6 +6,7 @@ use sqlparser::ast::{self, Expr, TypedString, Value};
 
 use super::{Binder, Checked, Origin, Typed, refused, refused_with, value_expr};
 use crate::row_filter::value::ClaimValue;
+use crate::type_name::type_name;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Literal {
@@ -98,8 +99,9 @@ pub(super) fn from_typed_string(typed: &TypedString) -> Checked<Typed> {
 impl Binder<'_> {
     /// The literal as a value of this type, or a refusal.
     pub(crate) fn literal_as(&mut self, literal: &Literal, data_type: &DataType) -> Checked<Expr> {
-        let mismatch =
-            || -> Checked<Expr> { refused(format!("{} is not a value of type {data_type}", literal.text())) };
+        let mismatch = || -> Checked<Expr> {
+            refused(format!("{} is not a value of type {}", literal.text(), type_name(data_type)))
+        };
         match (literal, data_type) {
             (Literal::Null, _) => {
                 refused_with("a comparison with null is never true", "use IS NULL or IS NOT NULL")
