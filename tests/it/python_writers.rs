@@ -74,6 +74,42 @@ fn every_type_reads_as_documented() {
 }
 
 #[test]
+fn long_decimals_are_found_by_their_values() {
+    run(async {
+        let Some(python) = interpreter() else { return };
+        let setup = Setup::new("long-decimals", POLICIES);
+        let writer = Writer::local(&python, &setup.place("t"));
+        let (_, rows) = writer.write("create_long_decimals");
+        let gateway =
+            setup.table(json!({ "name": "t", "location": "t", "primary_key": ["a"] })).start().await;
+        let reader = gateway.role("reader").header("sluice-json", "safe");
+        let ids = |rows: &[Value]| rows.iter().map(|row| row["id"].clone()).collect::<Vec<Value>>();
+        for row in &rows {
+            let id = vec![Value::from(row["id"].to_string())];
+            let key = row["a"].as_str().unwrap();
+            let found = reader.get(&format!("/v1/tables/t/rows/{key}")).await.expect_status(200).object();
+            assert_eq!(found["id"], id[0], "{key}");
+            for column in ["a", "b", "c"] {
+                let filter = format!("{column} = {}", row[column].as_str().unwrap());
+                let page = reader.ask("/v1/tables/t/rows", &[("filter", &filter)]).await;
+                assert_eq!(ids(&page.expect_status(200).data()), id, "{filter}");
+                let sql = format!("select id from t where {filter}");
+                assert_eq!(ids(&reader.sql(&sql).await.expect_status(200).data()), id, "{sql}");
+            }
+        }
+        for column in ["a", "b", "c"] {
+            let order = format!("-{column}");
+            let walked = reader.walk("t", &[("order", &order), ("limit", "2")]).await;
+            let whole = reader.walk("t", &[("order", &order), ("limit", "1000")]).await;
+            let sql = format!("select * from t order by {column} desc");
+            assert_eq!((walked.len(), &walked), (rows.len(), &whole), "{order}");
+            assert_eq!(ids(&walked), ids(&reader.sql(&sql).await.expect_status(200).data()), "{order}");
+        }
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
 fn a_walk_stays_whole_while_the_table_is_compacted() {
     run(async {
         let Some(python) = interpreter() else { return };

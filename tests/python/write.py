@@ -107,6 +107,22 @@ def create_typed():
     )
 
 
+def create_long_decimals():
+    """A file a row: decimals of more digits than the doubles that this writer's statistics are."""
+    types = {"a": pa.decimal128(38, 18), "b": pa.decimal128(18, 2), "c": pa.decimal128(38, 0)}
+    schema = pa.schema([("id", pa.int64()), *types.items()])
+    for i in range(12):
+        digits = (i * 7919 + 1) * 10**17 + i * 104729 * (-1) ** i
+        row = {
+            "id": i,
+            "a": Decimal(digits).scaleb(-18),
+            "b": Decimal(10**17 + i * 13).scaleb(-2),
+            "c": Decimal(digits * 10**15 + i),
+        }
+        write_deltalake(location, pa.Table.from_pylist([row], schema=schema), mode="append")
+        rows.append({name: value if name == "id" else str(value) for name, value in row.items()})
+
+
 def more():
     evolved = any("extra" in row for row in rows)
     append(numbered(1000 + len(rows), 25), **({"schema_mode": "merge"} if evolved else {}))

@@ -117,6 +117,10 @@ fn casts_and_null_safe_equality_mean_what_they_say() {
             "select count(*) as n from (values (cast(1e-16 as double))) v(f) where f = cast(0 as decimal(4, 2))",
             Some(json!([[0]])),
         ),
+        (
+            "select count(*) as n from (values (cast(1e300 as double))) v(f) where f between cast(0 as decimal(4, 2)) and 1e301",
+            Some(json!([[1]])),
+        ),
     ];
     let cases: Vec<(String, Option<Value>)> =
         cases.into_iter().map(|(sql, right)| (doubled(sql), right)).collect();

@@ -59,6 +59,8 @@ pub(in crate::engine) fn typed(expr: Expr, schema: &DFSchema) -> Result<Expr> {
             Expr::Between(mut between) => {
                 *between.low = beside(&between.expr, *between.low, schema);
                 *between.high = beside(&between.expr, *between.high, schema);
+                (*between.expr, *between.low) = as_doubles(*between.expr, *between.low, schema);
+                (*between.expr, *between.high) = as_doubles(*between.expr, *between.high, schema);
                 Transformed::yes(Expr::Between(between))
             }
             Expr::InList(mut list) => {
