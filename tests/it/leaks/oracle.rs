@@ -112,9 +112,15 @@ impl Question {
         }
     }
 
-    /// Whether the rows come in an order that the question names in full.
+    /// Whether the rows come in one order: one that the question names in full, or a page's, which the
+    /// place of rows completes. That is the same in the copy.
     fn is_ordered(&self) -> bool {
-        matches!(self, Self::Sql(sql) if sql.contains("order by id"))
+        match self {
+            Self::Sql(sql) => sql.contains("order by id"),
+            Self::Filter(_) => true,
+            Self::Get(target) => target.contains("/rows"),
+            Self::Aggregate(_) => false,
+        }
     }
 }
 

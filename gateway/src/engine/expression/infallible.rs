@@ -150,7 +150,7 @@ pub(in crate::engine) fn is_infallible(expr: &Expr, type_of: &dyn Fn(&Expr) -> O
 
 /// A cast that keeps every value.
 fn is_widening(from: &DataType, to: &DataType) -> bool {
-    use DataType::{Date32, Float32, Float64, Int8, Int16, Int32, Int64, LargeUtf8, Null, Utf8, Utf8View};
+    use DataType::{Float32, Float64, Int8, Int16, Int32, Int64, LargeUtf8, Null, Utf8, Utf8View};
     if from == to || matches!(from, Null) {
         return true;
     }
@@ -160,7 +160,8 @@ fn is_widening(from: &DataType, to: &DataType) -> bool {
         | (Int32, Int64 | Float64)
         | (Float32, Float64)
         | (Utf8 | LargeUtf8 | Utf8View, Utf8 | LargeUtf8 | Utf8View)
-        | (Int8 | Int16 | Int32 | Int64 | DataType::Boolean | Date32, Utf8 | LargeUtf8 | Utf8View) => true,
+        // Not dates: those past the years that calendars of libraries know have no text.
+        | (Int8 | Int16 | Int32 | Int64 | DataType::Boolean, Utf8 | LargeUtf8 | Utf8View) => true,
         (Int8 | Int16 | Int32 | Int64, DataType::Decimal128(precision, scale)) => {
             let digits = match from {
                 Int8 => 3,
