@@ -26,8 +26,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 
 use super::error::wording::{plain, types_in_words};
 use super::error::{Complaint, EngineError, TextPosition};
-use super::functions::arithmetic::checked;
-use super::functions::opaque::opaque;
+use super::functions::guarded::guarded;
 use super::session::Engine;
 use super::statement::Filter;
 use names::Names;
@@ -106,9 +105,8 @@ pub(super) fn settle(state: &SessionState, expr: Expr, schema: &DFSchema) -> Res
     let simplifier = ExprSimplifier::new(context);
     let expr = literals::typed(expr, schema).map_err(EngineError::planning)?;
     let coerced = simplifier.coerce(expr, schema).map_err(EngineError::planning)?;
-    let checked =
-        checked(coerced, schema).and_then(|expr| opaque(expr, schema)).map_err(EngineError::planning)?;
-    simplifier.simplify(checked).map_err(EngineError::planning)
+    let guarded = guarded(coerced, schema).map_err(EngineError::planning)?;
+    simplifier.simplify(guarded).map_err(EngineError::planning)
 }
 
 /// The parser's complaint about `source`, with its position taken out of its text.

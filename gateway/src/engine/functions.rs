@@ -3,10 +3,11 @@
 //! `replace`, `range`, ...), what reads files or the session, and what sleeps is not registered
 //! at all, so that it is unknown rather than refused. See docs/decisions/0003-functions.md.
 
-pub(super) mod arithmetic;
+mod arithmetic;
 pub(super) mod calendar;
 pub(super) mod extremes;
-pub(super) mod opaque;
+pub(super) mod guarded;
+mod opaque;
 pub(super) mod sums;
 
 use std::sync::Arc;

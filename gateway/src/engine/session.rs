@@ -21,8 +21,7 @@ use sluice_catalog::snapshot::Snapshot;
 use super::abandoned;
 use super::error::EngineError;
 use super::functions;
-use super::functions::arithmetic::CheckedArithmetic;
-use super::functions::opaque::Opaque;
+use super::functions::guarded::Guarded;
 use super::threads::Threads;
 
 /// Rows of a batch where nothing asks for fewer.
@@ -159,8 +158,7 @@ impl Engine {
         SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&self.runtime_env))
-            .with_analyzer_rule(Arc::new(CheckedArithmetic))
-            .with_analyzer_rule(Arc::new(Opaque))
+            .with_analyzer_rule(Arc::new(Guarded))
             .with_optimizer_rules(abandoned::rules())
             .with_physical_optimizer_rules(physical_rules())
             .with_expr_planners(SessionStateDefaults::default_expr_planners())

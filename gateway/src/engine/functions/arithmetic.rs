@@ -8,40 +8,18 @@ use arrow::array::{ArrayRef, Datum};
 use arrow::compute::kernels::numeric::{add, mul, neg, sub};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::error::ArrowError;
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, internal_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs,
-    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility,
 };
-use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
 
 /// `expr`, with types coerced already, over rows of `schema`.
-pub(in crate::engine) fn checked(expr: Expr, schema: &DFSchema) -> Result<Expr> {
+pub(super) fn checked(expr: Expr, schema: &DFSchema) -> Result<Expr> {
     expr.transform_up(|node| operation(node, schema).map(Transformed::yes)).data()
-}
-
-/// The same for every expression of a plan. Comes before constants are folded.
-#[derive(Debug)]
-pub(in crate::engine) struct CheckedArithmetic;
-
-impl AnalyzerRule for CheckedArithmetic {
-    fn name(&self) -> &'static str {
-        "checked_arithmetic"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|node| {
-            let mut schema = DFSchema::empty();
-            node.inputs().iter().for_each(|input| schema.merge(input.schema()));
-            node.map_expressions(|expr| checked(expr, &schema).map(Transformed::yes))?
-                .map_data(LogicalPlan::recompute_schema)
-        })
-        .data()
-    }
 }
 
 fn operation(node: Expr, schema: &DFSchema) -> Result<Expr> {

@@ -7,43 +7,21 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::ArrayRef;
 use arrow::compute::kernels::cmp::not_distinct;
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, internal_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs,
-    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TryCast, Volatility,
+    BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, Operator, ReturnFieldArgs, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, TryCast, Volatility,
 };
-use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
 
 static KEPT: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| function(Kind::Kept));
 static NOT_DISTINCT: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| function(Kind::NotDistinct));
 
 /// `expr`, with types coerced already, over rows of `schema`.
-pub(in crate::engine) fn opaque(expr: Expr, schema: &DFSchema) -> Result<Expr> {
+pub(super) fn opaque(expr: Expr, schema: &DFSchema) -> Result<Expr> {
     expr.transform_up(|node| hidden(node, schema)).data()
-}
-
-/// The same for every expression of a plan.
-#[derive(Debug)]
-pub(in crate::engine) struct Opaque;
-
-impl AnalyzerRule for Opaque {
-    fn name(&self) -> &'static str {
-        "opaque"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|node| {
-            let mut schema = DFSchema::empty();
-            node.inputs().iter().for_each(|input| schema.merge(input.schema()));
-            node.map_expressions(|expr| opaque(expr, &schema).map(Transformed::yes))?
-                .map_data(LogicalPlan::recompute_schema)
-        })
-        .data()
-    }
 }
 
 fn hidden(node: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
