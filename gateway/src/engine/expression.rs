@@ -4,6 +4,7 @@
 pub(super) mod distinct_from;
 pub(super) mod infallible;
 mod literals;
+mod locating;
 pub(super) mod long_numbers;
 mod measure;
 mod membership;
@@ -43,18 +44,35 @@ pub(super) fn condition(
 ) -> Result<Expr, EngineError> {
     let budget = Budget::of(&engine.config);
     let names = Names::new(schema.as_arrow(), engine.function_names());
-    let expr = match filter {
+    match filter {
         Filter::Text(text) => {
             let mut tree = parse(text, budget)?;
             names.resolve(&mut tree)?;
-            let numbers = long_numbers::taken(&mut tree);
-            let expr = from_ast(state, tree, schema)?;
-            long_numbers::put_back(expr, &numbers).map_err(EngineError::planning)?
+            let compile = |tree| compile(state, tree, schema);
+            compile(tree.clone())
+                .and_then(|expr| boolean(expr, schema))
+                .map_err(|error| locating::located(error, &tree, |part| compile(part).map(drop)))
         }
-        Filter::Tree(node) => tree::to_expr(node, schema.as_arrow(), &names, budget)?,
-    };
+        Filter::Tree(node) => {
+            let expr = tree::to_expr(node, schema.as_arrow(), &names, budget)?;
+            let expr = settle(state, expr, schema)?;
+            refuse_foreign(&expr)?;
+            boolean(expr, schema)
+        }
+    }
+}
+
+/// A caller's syntax tree whose names are resolved, as an expression over `schema` that can be run.
+fn compile(state: &SessionState, mut tree: ast::Expr, schema: &DFSchema) -> Result<Expr, EngineError> {
+    let numbers = long_numbers::taken(&mut tree);
+    let expr = from_ast(state, tree, schema)?;
+    let expr = long_numbers::put_back(expr, &numbers).map_err(EngineError::planning)?;
     let expr = settle(state, expr, schema)?;
     refuse_foreign(&expr)?;
+    Ok(expr)
+}
+
+fn boolean(expr: Expr, schema: &DFSchema) -> Result<Expr, EngineError> {
     match datafusion::logical_expr::ExprSchemable::get_type(&expr, schema) {
         Ok(DataType::Boolean | DataType::Null) => Ok(expr),
         Ok(other) => Err(EngineError::InvalidExpression(

@@ -101,6 +101,11 @@ fn the_place_of_a_mistake_is_told() {
             ("carrier = 'UA' AND dep_dely > 60", 1, 20),
             ("carrier = 'UA'\n  AND dep_dely > 1", 2, 7),
             ("carrier == = 'UA'", 1, 12),
+            ("month = 1 AND (dep_delay > 5 OR dep_delay > 'abc')", 1, 33),
+            ("month = 1\n  AND coalesce(-carrier, 1) = 1", 2, 17),
+            ("lower(carrier) || 'x' > 1 AND date_trunc(1, time_hour) > now()", 1, 31),
+            ("dep_delay + arr_delay", 1, 1),
+            ("month = 1 AND max(dep_delay) > 1", 1, 15),
         ] {
             let answer = admin.ask(FLIGHTS, &[("filter", filter)]).await.expect_status(400);
             assert_eq!(

@@ -6,6 +6,8 @@ pub(in crate::engine) fn plain(message: &str) -> String {
     if let Some(words) = unfitting_arguments(message) {
         return words;
     }
+    // What follows is what the function itself says.
+    let message = message.split_once("' user-defined coercion failed with: ").map_or(message, |(_, own)| own);
     let first = message.lines().next().unwrap_or_default().trim().trim_end_matches('.');
     let first = ["Error during planning: ", "Arrow error: ", "Execution error: ", "sql parser error: "]
         .iter()
@@ -131,6 +133,10 @@ mod tests {
             (
                 "Cannot cast string 'Utf8' to value of Int32 type",
                 "cannot cast string 'Utf8' to value of int32 type",
+            ),
+            (
+                "Function 'date_trunc' user-defined coercion failed with: Error during planning: The unit is a text",
+                "the unit is a text",
             ),
             ("takes Timestamp(µs, \"UTC\") or List(Utf8View)", "takes timestamp or list(string)"),
         ] {

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
-use datafusion::sql::sqlparser::ast::{self, Ident, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{self, Ident, Spanned, VisitMut, VisitorMut};
 
 use super::distinct_from::{SWALLOWING, swallows};
 use crate::engine::error::{Complaint, EngineError, TextPosition};
@@ -81,7 +81,7 @@ impl<'a> Names<'a> {
                 let position = function.name.0.first().and_then(|p| p.as_ident()).map(place);
                 let spelled = self.function(&name, position)?;
                 check_pattern(spelled, function, position)?;
-                function.name = ast::ObjectName::from(vec![Ident::new(spelled)]);
+                rename(function, spelled);
             }
             ast::Expr::BinaryOp { op, .. } if is_regex_operator(op) => {
                 return Err(regex_operator());
@@ -232,6 +232,12 @@ pub(in crate::engine) fn did_you_mean(name: &str) -> String {
 /// Where a name stands in its text.
 pub(in crate::engine) fn place(ident: &Ident) -> TextPosition {
     TextPosition { line: ident.span.start.line, column: ident.span.start.column }
+}
+
+/// Gives the function its exact name, which stands where the caller's stood.
+pub(in crate::engine) fn rename(function: &mut ast::Function, name: &str) {
+    let span = function.name.span();
+    function.name = ast::ObjectName::from(vec![Ident::with_span(span, name)]);
 }
 
 fn exact(ident: &Ident, name: &str) -> Ident {

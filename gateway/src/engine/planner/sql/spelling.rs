@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::engine::error::{Complaint, EngineError, TextPosition};
 use crate::engine::expression::names::{
-    Names, check_pattern, did_you_mean, is_regex_operator, nearest, place, regex_operator,
+    Names, check_pattern, did_you_mean, is_regex_operator, nearest, place, regex_operator, rename,
 };
 use crate::engine::secured::SecuredTable;
 
@@ -130,7 +130,7 @@ impl VisitorMut for Corrector<'_, '_> {
                     .function(&function.name.to_string(), position)
                     .and_then(|spelled| check_pattern(spelled, function, position).map(|()| spelled));
                 match checked {
-                    Ok(spelled) => function.name = ObjectName::from(vec![Ident::new(spelled)]),
+                    Ok(spelled) => rename(function, spelled),
                     Err(error) => return ControlFlow::Break(error),
                 }
             }
