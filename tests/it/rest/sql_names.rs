@@ -60,9 +60,54 @@ fn a_name_of_the_querys_own_opens_no_hidden_table() {
     });
 }
 
-/// Names of the first row's columns.
+/// Names of the first row's columns, sorted.
 fn columns(answer: &sluice_tests::client::Answer) -> Vec<String> {
     answer.data()[0].as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn columns_without_a_name_are_named_as_they_are_written() {
+    run(async {
+        let analyst = Gateway::demo().await.role("analyst");
+        for (sql, named) in [
+            ("select 1", &["1"][..]),
+            (
+                "select 1.5 + 1, 'x', null, -1e3, $1 is null",
+                &["1.5 + 1", "'x'", "NULL", "-1e3", "$1 IS NULL"],
+            ),
+            ("select count(*), SUM(dep_delay) from flights", &["count(*)", "SUM(dep_delay)"]),
+            (
+                "select f.carrier, f.Month, upper(f.carrier) from flights f limit 1",
+                &["carrier", "month", "upper(f.carrier)"],
+            ),
+            ("select * from (select 1+1, lower('X')) t", &["1 + 1", "lower('X')"]),
+            ("with t as (select max(name) from airlines) select * from t", &["max(name)"]),
+            ("select count(*) from airlines union all select 1", &["count(*)"]),
+            (
+                "select carrier, count(*) from airlines group by carrier having count(*) > 0 order by count(*), 1 limit 1",
+                &["carrier", "count(*)"],
+            ),
+            ("select distinct lower(name) from airlines order by lower(name) limit 1", &["lower(name)"]),
+            (
+                "select distinct lower(name) as l, 1 as m from airlines order by Lower(name) desc limit 1",
+                &["l", "m"],
+            ),
+            ("select lower(name) from airlines order by upper(name), lower(name) limit 1", &["lower(name)"]),
+            ("select name || '!' from airlines group by name || '!' order by 1 limit 1", &["name || '!'"]),
+            (
+                "select row_number() over (order by carrier) from airlines limit 1",
+                &["row_number() OVER (ORDER BY carrier)"],
+            ),
+        ] {
+            let params = if sql.contains("$1") { json!([1]) } else { json!([]) };
+            let answer = analyst.post("/v1/sql", &json!({ "sql": sql, "params": params })).await;
+            let mut named = named.to_vec();
+            named.sort_unstable();
+            assert_eq!(columns(&answer.expect_status(200)), named, "{sql}");
+        }
+        let twice = analyst.sql("select 1, 1").await;
+        assert_eq!((twice.status, twice.code().as_str()), (400, "invalid_expression"), "{}", twice.text());
+    });
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod allowed;
 mod names;
 mod params;
 mod spelling;
+mod titles;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,7 +59,7 @@ impl ParsedSql {
             .parse_statements()
             .map_err(|e| parse_error(&e.to_string(), text))?;
         let one = if statements.len() == 1 { statements.pop() } else { None };
-        let Some(Statement::Query(query)) = one else {
+        let Some(Statement::Query(mut query)) = one else {
             return Err(EngineError::Unsupported(
                 Complaint::new("the text is not one SELECT statement")
                     .with_hint(Some("send one read-only SELECT, without others beside it".to_owned())),
@@ -67,6 +68,7 @@ impl ParsedSql {
         allowed::check(&query)?;
         expand::check(&query)?;
         let tables = names::tables(&query)?;
+        titles::give(&mut query);
         Ok(Self { query, tables })
     }
 
@@ -89,6 +91,7 @@ pub async fn sql(
     let mut query = parsed.query;
     let spelling = spelling::Spelling::of(&query, tables, engine.function_names());
     spelling.correct(&mut query)?;
+    titles::in_orders(&mut query);
     let numbers = long_numbers::taken(query.as_mut());
     let first = session(engine, tables, engine.config.partitions)?;
     let statement = DfStatement::Statement(Box::new(Statement::Query(query.clone())));
