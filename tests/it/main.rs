@@ -13,6 +13,7 @@ mod leaks;
 mod lifecycle;
 mod limits;
 mod paging;
+mod peer;
 mod permission_matrix;
 mod plain;
 mod python_writers;

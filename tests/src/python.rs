@@ -1,10 +1,10 @@
-//! Programs in Python that others wrote: owns the interpreter, the Delta writer `write.py` and the S3
-//! server `bucket.py`. `tests/run` sets up their packages and names the interpreter in
-//! `SLUICE_PYTHON`. Does not know what the suites ask of them.
+//! Programs in Python that others wrote: owns the interpreter, the Delta writer `write.py`, the S3 server
+//! `bucket.py` and the other engine `peer.py`. `tests/run` sets up their packages and names the interpreter
+//! in `SLUICE_PYTHON`. Does not know what the suites ask of them.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -158,6 +158,65 @@ impl Bucket {
 }
 
 impl Drop for Bucket {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Another engine over the same files. Dropping it ends it.
+#[derive(Debug)]
+pub struct Peer {
+    child: Child,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    /// Starts one over tables of Parquet files, by name.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started, or cannot read the files.
+    pub fn start(python: &Path, tables: &Value) -> Self {
+        let mut child = script(python, "peer.py")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("start the other engine");
+        let answers = BufReader::new(child.stdout.take().expect("its output"));
+        let mut peer = Self { child, answers };
+        let read = peer.ask(tables);
+        assert_eq!(read["rows"], json!([]), "{read}");
+        peer
+    }
+
+    /// The rows of a statement, as lists of values, or its refusal.
+    ///
+    /// # Errors
+    ///
+    /// The engine's own words, when it refuses.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended.
+    pub fn rows(&mut self, sql: &str) -> Result<Vec<Value>, String> {
+        let answer = self.ask(&json!({ "sql": sql }));
+        match &answer["rows"] {
+            Value::Array(rows) => Ok(rows.clone()),
+            _ => Err(answer["error"].as_str().unwrap_or_default().to_owned()),
+        }
+    }
+
+    fn ask(&mut self, line: &Value) -> Value {
+        let questions = self.child.stdin.as_mut().expect("its input");
+        writeln!(questions, "{line}").expect("ask the other engine");
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).expect("the other engine's answer");
+        serde_json::from_str(&answer).expect("the other engine answers in JSON")
+    }
+}
+
+impl Drop for Peer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

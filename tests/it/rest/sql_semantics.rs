@@ -186,3 +186,15 @@ fn columns_of_one_name_are_two_in_an_outer_join() {
         assert_eq!(analyst.sql(asked).await.expect_status(200).data(), right);
     });
 }
+
+#[test]
+fn groups_of_what_is_not_true_are_found() {
+    run(answers(
+        "semantics-not-true",
+        &[
+            ("select distinct (a = 1) is not true as x from {S} order by 1", Some(json!([[false], [true]]))),
+            ("select count(*) as n from {S} group by (a = 1) is true order by 1", Some(json!([[1], [2]]))),
+            ("select distinct (a > 1) is unknown as x from {S} order by 1", Some(json!([[false], [true]]))),
+        ],
+    ));
+}
