@@ -3,6 +3,7 @@
 //! where its signals, its log or its rest are looked at.
 
 mod cancellation;
+mod hanging;
 mod isolation;
 mod shutdown;
 mod tls;

@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod delta;
+pub mod fifo;
 pub mod gateway;
 pub mod json;
 pub mod process;

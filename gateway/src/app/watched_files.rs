@@ -94,6 +94,9 @@ mod tests {
 
     use std::fs;
     use std::path::Path;
+    use std::process::Command;
+
+    use futures::FutureExt;
 
     use super::*;
 
@@ -135,5 +138,21 @@ mod tests {
         assert_eq!(seen, None);
         assert_eq!(look(&mut watched, &file, Some("whole")).await, None, "written while it was read");
         assert_eq!(look(&mut watched, &file, None).await.as_deref(), Some("whole"));
+    }
+
+    #[tokio::test]
+    async fn one_read_hangs_however_often_it_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+        let mut watched = WatchedFiles { files: vec![file.clone()], tried: None, reading: None };
+        assert_eq!(look(&mut watched, &file, None).now_or_never(), None);
+        let first = watched.reading.as_ref().map(JoinHandle::id);
+        assert!(first.is_some());
+        assert_eq!(look(&mut watched, &file, None).now_or_never(), None);
+        assert_eq!(watched.reading.as_ref().map(JoinHandle::id), first);
+        fs::write(&file, "").unwrap();
+        assert!(watched.digest().await.is_some());
+        assert!(watched.reading.is_none());
     }
 }

@@ -1,7 +1,16 @@
-//! What is left beside the rows: cursors, headers, sizes and the order of an unordered page.
+//! What is left beside the rows: cursors, headers, sizes, the order of an unordered page, and what is
+//! read to find none.
 
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
 use sluice_tests::delta::HandTable;
 use sluice_tests::gateway::{Setup, run};
@@ -113,6 +122,56 @@ fn a_tightened_policy_holds_for_the_next_request_and_for_open_cursors() {
         .await;
         let next = alice.ask("/v1/tables/accounts/rows", &[("limit", "3"), ("cursor", &cursor)]).await;
         assert_eq!((next.status, next.code().as_str()), (400, "cursor_mismatch"), "{}", next.text());
+        gateway.shutdown().await;
+    });
+}
+
+/// Writes a file of these rows whose bloom filter of the only column denies every value, and gives its
+/// size in bytes.
+fn denying_everything(place: &Path, rows: &RecordBatch) -> u64 {
+    let properties = WriterProperties::builder().set_bloom_filter_enabled(true).build();
+    let file = File::create(place).unwrap();
+    let mut writer = ArrowWriter::try_new(file, rows.schema(), Some(properties)).unwrap();
+    writer.write(rows).unwrap();
+    let written = writer.close().unwrap();
+    let column = written.row_group(0).column(0);
+    let begin = usize::try_from(column.bloom_filter_offset().unwrap()).unwrap();
+    let length = usize::try_from(column.bloom_filter_length().unwrap()).unwrap();
+    // A header of a few bytes, then blocks of 32.
+    let blocks = length / 32 * 32;
+    let mut bytes = fs::read(place).unwrap();
+    bytes[begin + length - blocks..begin + length].fill(0);
+    fs::write(place, &bytes).unwrap();
+    bytes.len() as u64
+}
+
+/// A filter that says of a hidden key whether it exists would be told by the time that the answer takes:
+/// whoever asked it would not find these rows.
+#[test]
+fn bloom_filters_are_not_asked() {
+    run(async {
+        let setup =
+            Setup::new("bloom", "version: 1\nroles: { admin: { tables: { ids: { columns: '*' } } } }\n")
+                .table(json!({ "name": "ids", "location": "ids", "primary_key": ["id"] }));
+        let schema = Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, false)]));
+        let ids: ArrayRef = Arc::new((0..100).map(|id| id * 2).collect::<Int64Array>());
+        let rows = RecordBatch::try_new(Arc::clone(&schema), vec![ids]).unwrap();
+        let mut table = HandTable::create(&setup.place("ids"), &schema);
+        let size = denying_everything(&setup.place("ids").join("1.parquet"), &rows);
+        let add = json!({ "add": {
+            "path": "1.parquet", "partitionValues": {}, "size": size, "modificationTime": 1_000, "dataChange": true,
+        }});
+        let _ = table.commit("WRITE", vec![add]);
+        let gateway = setup.start().await;
+        let admin = gateway.role("admin");
+        let row = [json!({ "id": 100 })];
+        assert_eq!(admin.get("/v1/tables/ids/rows/100").await.expect_status(200).object(), row[0]);
+        for order in ["", "&order=id"] {
+            let page = admin.get(&format!("/v1/tables/ids/rows?filter=id%3D100&count=exact{order}")).await;
+            let page = page.expect_status(200);
+            assert_eq!((page.data().as_slice(), &page.json()["page"]["total_rows"]), (&row[..], &json!(1)));
+        }
+        assert_eq!(admin.sql("select id from ids where id = 100").await.expect_status(200).data(), row);
         gateway.shutdown().await;
     });
 }

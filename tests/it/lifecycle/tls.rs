@@ -36,7 +36,7 @@ fn with_tls() -> Value {
     json!({ "server": { "tls": { "cert_file": "cert.pem", "key_file": "key.pem", "reload_interval_ms": 50 } } })
 }
 
-async fn over_tls(name: &str, pair: &Pair) -> Server {
+pub(super) async fn over_tls(name: &str, pair: &Pair) -> Server {
     let setup = of_accounts(name, with_tls());
     write_pair(setup.directory.path(), pair);
     Server::start(setup).await
@@ -49,7 +49,7 @@ async fn get(addr: SocketAddr, trusted: &Pair, path: &str) -> reqwest::Result<re
     client.get(format!("https://{addr}{path}")).send().await
 }
 
-async fn get_text(server: &Server, trusted: &Pair, path: &str) -> String {
+pub(super) async fn get_text(server: &Server, trusted: &Pair, path: &str) -> String {
     get(server.addr(), trusted, path).await.unwrap().text().await.unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! Cursors in wrong hands: tampered, borrowed, outlived, and used with another question.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sluice_tests::client::{Answer, Caller};
 use sluice_tests::delta::HandTable;
 use sluice_tests::gateway::{Gateway, Setup, run};
@@ -154,5 +154,75 @@ fn a_cursor_whose_files_are_gone_has_expired() {
         let answer = admin.get(&format!("/v1/tables/accounts/rows?limit=2&cursor={cursor}")).await;
         assert_code("vacuumed", &answer, 410, "cursor_expired");
         gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn a_cursor_goes_on_at_the_time_that_its_first_page_was_asked_at() {
+    run(async {
+        let setup = Setup::new("as-of-cursor", accounts::POLICIES).table(accounts::definition());
+        let _table = accounts::write(&setup.place("accounts"));
+        let gateway = setup.start().await;
+        let admin = gateway.role("admin");
+        let path = "/v1/tables/accounts/rows";
+        let page = |number: u64| {
+            let (admin, number) = (admin.clone(), number.to_string());
+            async move {
+                admin.ask(path, &[("version", &number), ("limit", "20")]).await.expect_status(200).json()
+            }
+        };
+        let (second, third) = (page(2).await, page(3).await);
+        let moment = |page: &Value| page["meta"]["as_of"].as_str().unwrap().to_owned();
+        let mut asked = vec![("as_of", moment(&second)), ("limit", "20".to_owned())];
+        let mut ids: Vec<i64> = Vec::new();
+        loop {
+            let query: Vec<(&str, &str)> =
+                asked.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let page = admin.ask(path, &query).await.expect_status(200).json();
+            assert_eq!(page["meta"]["version"], json!(2));
+            ids.extend(page["data"].as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()));
+            let Some(next) = page["page"]["next_cursor"].as_str() else { break };
+            asked.truncate(2);
+            asked.push(("cursor", next.to_owned()));
+        }
+        assert_eq!(ids, (0..140).collect::<Vec<i64>>());
+        let cursor = second["page"]["next_cursor"].as_str().unwrap();
+        let elsewhen =
+            admin.ask(path, &[("as_of", &moment(&third)), ("limit", "20"), ("cursor", cursor)]).await;
+        assert_code("another time", &elsewhen, 400, "cursor_mismatch");
+        gateway.shutdown().await;
+    });
+}
+
+/// Clustered by a masked column or not, the same table under the same keys: what positions are in the
+/// order of files here is in another order there.
+#[test]
+fn a_cursor_does_not_go_on_in_an_order_that_has_become_secret() {
+    run(async {
+        let policies =
+            "version: 1\nroles:\n  alice: { tables: { accounts: { columns: '*', masks: { big: null } } } }\n";
+        let open = Setup::new("order-open", policies).table(accounts::definition());
+        let place = open.place("accounts");
+        let _table = accounts::write(&place);
+        let open = open.start().await;
+        let ring = |name: &str| open.directory.join(format!("keys/{name}.yaml"));
+        let clustered = json!({
+            "name": "accounts", "location": place, "primary_key": ["id"], "clustered_by": ["big"],
+        });
+        let secret = Setup::new("order-secret", policies)
+            .table(clustered)
+            .with(json!({ "keys": { "cursor": ring("cursor"), "mask": ring("mask") } }))
+            .start()
+            .await;
+        for (what, from, to) in [("opened", &open, &secret), ("secret", &secret, &open)] {
+            let target = "/v1/tables/accounts/rows?limit=3";
+            let page = from.role("alice").get(target).await.expect_status(200).json();
+            let cursor = page["page"]["next_cursor"].as_str().unwrap();
+            let _ = from.role("alice").get(&format!("{target}&cursor={cursor}")).await.expect_status(200);
+            let answer = to.role("alice").get(&format!("{target}&cursor={cursor}")).await;
+            assert_code(what, &answer, 400, "cursor_mismatch");
+        }
+        secret.shutdown().await;
+        open.shutdown().await;
     });
 }

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use sluice_tests::client::Caller;
 use sluice_tests::gateway::{Setup, run};
+use sluice_tests::process::Server;
 use sluice_tests::python::{Bucket, Writer, interpreter};
 use sluice_tests::waiting::until;
 
@@ -104,6 +105,41 @@ fn a_store_that_does_not_answer_is_told_and_hurts_its_own_tables_only() {
         until("the table is served afresh", || told(&reader, "t", "stale", false)).await;
         assert_eq!(reader.get("/v1/tables/t/rows").await.status, 200);
         gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn descriptions_and_listings_have_slots_and_a_deadline() {
+    run(async {
+        let Some(python) = interpreter() else { return };
+        let bucket = Bucket::start(&python);
+        let setup = setup("frozen-version", &bucket).with(json!({ "limits": {
+            "query_time_ms_max": 3_000, "queue_wait_ms_max": 50,
+            "queries_concurrent_max": 1, "queries_queued_max": 1,
+        }}));
+        let writer = Writer::remote(&python, &bucket, "s3://lake/t", setup.place("rows.json"));
+        writer.write("create");
+        writer.write("more");
+        let server = Server::start(setup.table(json!({ "name": "t", "location": "s3://lake/t" }))).await;
+        let (reader, nobody) = (server.role("reader"), server.nobody());
+        bucket.freeze();
+        let asking = tokio::spawn({
+            let reader = reader.clone();
+            async move { reader.get("/v1/tables/t?version=0").await }
+        });
+        until("the description runs", || async {
+            let metrics = nobody.get("/metrics").await.text();
+            metrics.contains("sluice_queries_running{class=\"light\"} 1").then_some(())
+        })
+        .await;
+        for target in ["/v1/tables", "/v1/tables/t"] {
+            let refused = reader.get(target).await;
+            assert_eq!((refused.status, refused.code().as_str()), (503, "overloaded"), "{}", refused.text());
+        }
+        let late = asking.await.unwrap();
+        assert_eq!((late.status, late.code().as_str()), (504, "deadline_exceeded"), "{}", late.text());
+        let _ = reader.get("/v1/tables").await.expect_status(200);
+        bucket.thaw();
     });
 }
 

@@ -66,3 +66,54 @@ fn an_event_names_the_version_and_the_policy_of_each_table() {
         assert_eq!(refused["outcome"], "not_found");
     });
 }
+
+#[test]
+fn sql_that_fails_is_in_the_trail() {
+    run(async {
+        let setup = Setup::new("audit-sql", POLICIES).table(accounts::definition());
+        let _table = accounts::write(&setup.place("accounts"));
+        let server = Server::start(setup).await;
+        for (id, sql, outcome) in [
+            ("syntax", "select * frm accounts", "invalid_expression"),
+            ("no-table", "select 1 / 0 as x", "evaluation_failed"),
+            ("unknown", "select * from nothing", "not_found"),
+            ("division", "select 1 / (id - id) as x from accounts", "evaluation_failed"),
+        ] {
+            let answer = server.role("clerk").header("x-request-id", id).sql(sql).await;
+            assert_eq!(answer.code(), outcome, "{id}: {}", answer.text());
+            let found = until("the event is written", || async {
+                let found: Vec<Value> =
+                    events(&server.log()).into_iter().filter(|event| event["request_id"] == id).collect();
+                (!found.is_empty()).then_some(found)
+            })
+            .await;
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(
+                found.iter().all(|event| event["outcome"] == outcome && event["role"] == "clerk"),
+                "{found:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_refusal_before_there_is_a_query_has_a_line_in_the_log() {
+    run(async {
+        let setup = Setup::new("refused", POLICIES).table(accounts::definition());
+        let _table = accounts::write(&setup.place("accounts"));
+        let server = Server::start(setup).await;
+        let stranger = server.nobody().header("x-request-id", "stranger");
+        let _ = stranger.get("/v1/tables/accounts/rows").await.expect_status(401);
+        let lost = server.role("clerk").header("x-request-id", "lost");
+        let _ = lost.get("/v1/nowhere").await.expect_status(404);
+        for (id, status) in [("stranger", 401), ("lost", 404)] {
+            until("the refusal is logged", || async {
+                let log = server.log();
+                let mut lines = log.lines().filter(|line| line.contains("request refused"));
+                let has = |line: &str| line.contains(id) && line.contains(&format!("status={status}"));
+                lines.any(has).then_some(())
+            })
+            .await;
+        }
+    });
+}

@@ -1,8 +1,13 @@
 //! `version=` and `as_of=` on every read.
 
-use serde_json::json;
-use sluice_tests::gateway::{Gateway, run};
+use std::fs::File;
+use std::time::{Duration, Instant, SystemTime};
 
+use serde_json::json;
+use sluice_tests::gateway::{Gateway, Setup, run};
+use sluice_tests::waiting::until;
+
+use crate::accounts;
 use crate::plain::Plain;
 
 #[test]
@@ -94,5 +99,39 @@ fn travel_takes_a_grant() {
         // What does not exist for a role does not exist at any version.
         let hidden = gateway.role("partner").get("/v1/tables/customer/rows?version=1").await;
         assert_eq!((hidden.status, hidden.code().as_str()), (404, "not_found"), "{}", hidden.text());
+    });
+}
+
+#[test]
+fn a_version_is_as_old_as_what_came_after_it() {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    run(async {
+        let setup = Setup::new("ages", accounts::POLICIES).table(accounts::definition());
+        let place = setup.place("accounts");
+        let mut table = accounts::write(&place);
+        let began = Instant::now();
+        for commit in std::fs::read_dir(place.join("_delta_log")).unwrap() {
+            let commit = File::options().append(true).open(commit.unwrap().path()).unwrap();
+            commit.set_modified(SystemTime::now() - YEAR).unwrap();
+        }
+        let gateway = setup.start().await;
+        let admin = gateway.role("admin");
+        let meta = |query: &'static str| {
+            let admin = admin.clone();
+            async move {
+                let page = admin.get(&format!("/v1/tables/accounts/rows?limit=1{query}")).await;
+                let meta = page.expect_status(200).json()["meta"].clone();
+                (meta["version"].as_u64().unwrap(), Duration::from_millis(meta["age_ms"].as_u64().unwrap()))
+            }
+        };
+        let (version, current) = meta("").await;
+        assert!(version == 3 && current <= began.elapsed(), "{current:?}");
+        let _ = table.append(&[accounts::raw().slice(0, 1)]);
+        until("the commit is seen", || async { (meta("").await.0 == 4).then_some(()) }).await;
+        let (version, superseded) = meta("&version=3").await;
+        assert!(version == 3 && superseded <= began.elapsed(), "{superseded:?}");
+        let (version, never_seen_last) = meta("&version=1").await;
+        assert!(version == 1 && never_seen_last >= YEAR, "{never_seen_last:?}");
+        gateway.shutdown().await;
     });
 }
