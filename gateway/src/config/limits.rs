@@ -33,6 +33,8 @@ pub struct LimitsConfig {
     pub result_rows_max: usize,
     /// Most bytes of an answer that does not page, as held in memory (Arrow).
     pub result_bytes_max: usize,
+    /// Longest encoded answer of any call, in bytes.
+    pub answer_bytes_max: usize,
     /// Longest wall time of a query, waiting for a slot included, in milliseconds.
     pub query_time_ms_max: u64,
     /// Memory of all running queries together (the engine's pool), in bytes.
@@ -89,6 +91,7 @@ impl Default for LimitsConfig {
             page_bytes_max: 16 * MIB,
             result_rows_max: 100_000,
             result_bytes_max: 64 * MIB,
+            answer_bytes_max: 256 * MIB,
             query_time_ms_max: 30_000,
             memory_bytes_max: 1024 * MIB,
             resident_bytes_max: 3 * 1024 * MIB as u64,
@@ -162,7 +165,7 @@ impl LimitsConfig {
     }
 
     fn zero_fields(&self) -> Vec<(&'static str, String)> {
-        let at_least_one: [(&'static str, bool); 22] = [
+        let at_least_one: [(&'static str, bool); 23] = [
             ("body_bytes_max", self.body_bytes_max == 0),
             ("url_bytes_max", self.url_bytes_max == 0),
             ("headers_max", self.headers_max == 0),
@@ -173,6 +176,7 @@ impl LimitsConfig {
             ("page_bytes_max", self.page_bytes_max == 0),
             ("result_rows_max", self.result_rows_max == 0),
             ("result_bytes_max", self.result_bytes_max == 0),
+            ("answer_bytes_max", self.answer_bytes_max == 0),
             ("query_time_ms_max", self.query_time_ms_max == 0),
             ("memory_bytes_max", self.memory_bytes_max == 0),
             ("undelivered_bytes_max", self.undelivered_bytes_max == 0),
@@ -206,6 +210,7 @@ impl LimitsConfig {
             ("page_bytes_max", self.page_bytes_max as u64, ceilings::BYTES),
             ("result_rows_max", self.result_rows_max as u64, ceilings::ROWS),
             ("result_bytes_max", self.result_bytes_max as u64, ceilings::BYTES),
+            ("answer_bytes_max", self.answer_bytes_max as u64, ceilings::BYTES),
             ("query_time_ms_max", self.query_time_ms_max, ceilings::TIME_MS),
             ("memory_bytes_max", self.memory_bytes_max as u64, ceilings::BYTES),
             ("resident_bytes_max", self.resident_bytes_max, ceilings::BYTES),

@@ -181,3 +181,35 @@ fn a_result_over_the_bytes_is_an_error() {
         gateway.shutdown().await;
     });
 }
+
+#[test]
+fn an_answer_over_the_limit_is_refused_by_every_call() {
+    run(async {
+        let probe = limited("answer-probe", json!({})).await;
+        // Versions and times are told in a few digits more or less: names make up for it.
+        let pages = ["/v1/tables/accounts/rows?select=id&limit=3", "/v1/tables/accounts/rows/7"];
+        let long = format!("select null as {}, id from accounts", "n".repeat(1_000));
+        let mut lengths: Vec<usize> = Vec::new();
+        for page in pages {
+            lengths.push(probe.role("admin").get(page).await.expect_status(200).body.len());
+        }
+        lengths.push(probe.role("admin").sql(&long).await.expect_status(200).body.len());
+        probe.shutdown().await;
+        for (at, length) in lengths.into_iter().enumerate() {
+            const DIGITS: usize = 8;
+            for (limit, status) in [(length + DIGITS, 200), (length - DIGITS, 413)] {
+                let gateway = limited("answer", json!({ "limits": { "answer_bytes_max": limit } })).await;
+                let admin = gateway.role("admin");
+                let answer = match pages.get(at) {
+                    Some(page) => admin.get(page).await,
+                    None => admin.sql(&long).await,
+                };
+                assert_eq!(answer.status, status, "{limit}: {}", answer.text());
+                if status == 413 {
+                    assert_eq!(answer.code(), "result_too_large", "{}", answer.text());
+                }
+                gateway.shutdown().await;
+            }
+        }
+    });
+}

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::RestDoor;
 use super::call::Call;
-use super::json::append_rows;
+use super::json::{append_rows, check_length};
 use super::problem::Problem;
 use crate::engine::statement::Statement;
 use crate::query::admission::Held;
@@ -56,7 +56,8 @@ pub(super) async fn answer(
         }
     };
     let life = life.answered(&response);
-    match encode(response, &call, form, &mut held).await {
+    let bytes_max = door.limits.answer_bytes_max;
+    match encode(response, &call, form, bytes_max, &mut held).await {
         Ok(bytes) => {
             life.done();
             Ok(json_response(Bytes::from_owner(HeldBytes { bytes, _held: held })))
@@ -90,7 +91,13 @@ pub(super) fn json_response(body: impl Into<Body>) -> HttpResponse {
 }
 
 /// Keeps `held` at what there is in memory: the rows and what is encoded of them, then that alone.
-async fn encode(response: Response, call: &Call, form: Form, held: &mut Held) -> Result<Vec<u8>, QueryError> {
+async fn encode(
+    response: Response,
+    call: &Call,
+    form: Form,
+    bytes_max: usize,
+    held: &mut Held,
+) -> Result<Vec<u8>, QueryError> {
     let is_empty = response.batches.iter().all(|batch| batch.num_rows() == 0);
     if form == Form::Row && is_empty {
         return Err(QueryError::new(ErrorCode::NotFound, "row not found"));
@@ -105,7 +112,7 @@ async fn encode(response: Response, call: &Call, form: Form, held: &mut Held) ->
         if out.len() > open.len() {
             out.push(b',');
         }
-        out = append_rows(out, std::slice::from_ref(batch), call.json).await?;
+        out = append_rows(out, std::slice::from_ref(batch), call.json, bytes_max).await?;
         held.resize(rows_bytes.saturating_add(out.len()))?;
     }
     out.extend_from_slice(close.as_bytes());
@@ -114,6 +121,7 @@ async fn encode(response: Response, call: &Call, form: Form, held: &mut Held) ->
     }
     append_member(&mut out, "meta", &MetaBody::of(&response, form))?;
     out.push(b'}');
+    check_length(&out, bytes_max)?;
     drop(response);
     held.resize(out.len())?;
     Ok(out)

@@ -24,7 +24,7 @@ mod encoders;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, StructArray};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use arrow::error::ArrowError;
 use arrow_json::EncoderOptions;
 use arrow_json::writer::make_encoder;
@@ -36,8 +36,10 @@ use crate::query::error::{ErrorCode, QueryError};
 
 const SLUICE_JSON: HeaderName = HeaderName::from_static("sluice-json");
 const SWITCHES: [&str; 3] = ["safe", "nan=string", "nan=null"];
-/// Rows that are encoded in one go. Between two slices a caller that went away is noticed.
+/// Most rows that are encoded in one go. Between two slices a caller that went away is noticed.
 const SLICE_ROWS: usize = 1_024;
+/// Most bytes that the names in such a slice come to: each row repeats them, and callers choose them.
+const SLICE_NAMES_BYTES: usize = 4 * 1024 * 1024;
 
 /// How a caller wants its JSON.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -78,21 +80,41 @@ fn unknown_switch(switch: &str) -> QueryError {
 
 /// Appends the rows, separated by commas, each an object. Runs off the connection threads, a slice
 /// at a time, and stops with the slice at hand when the future is dropped.
+///
+/// # Errors
+/// `result_too_large` once `out` is longer than `bytes_max`: nulls and names take no memory in the engine.
 pub(super) async fn append_rows(
     mut out: Vec<u8>,
     batches: &[RecordBatch],
     options: JsonOptions,
+    bytes_max: usize,
 ) -> Result<Vec<u8>, QueryError> {
     let mut first = true;
     for batch in batches {
-        for offset in (0..batch.num_rows()).step_by(SLICE_ROWS) {
-            let slice = batch.slice(offset, SLICE_ROWS.min(batch.num_rows() - offset));
+        let slice_rows = slice_rows(&batch.schema());
+        for offset in (0..batch.num_rows()).step_by(slice_rows) {
+            let slice = batch.slice(offset, slice_rows.min(batch.num_rows() - offset));
             let separated = !std::mem::take(&mut first);
             let encoding = tokio::task::spawn_blocking(move || append_slice(out, &slice, options, separated));
             out = encoding.await.map_err(QueryError::internal)?.map_err(QueryError::internal)?;
+            check_length(&out, bytes_max)?;
         }
     }
     Ok(out)
+}
+
+fn slice_rows(schema: &Schema) -> usize {
+    let names_bytes: usize = schema.fields().iter().map(|field| field.name().len()).sum();
+    (SLICE_NAMES_BYTES / names_bytes.max(1)).clamp(1, SLICE_ROWS)
+}
+
+/// Refuses an answer that is longer than allowed.
+pub(super) fn check_length(out: &[u8], bytes_max: usize) -> Result<(), QueryError> {
+    if out.len() <= bytes_max {
+        return Ok(());
+    }
+    let message = format!("the answer is longer than {bytes_max} bytes");
+    Err(QueryError::new(ErrorCode::ResultTooLarge, message).with_hint("ask for fewer rows or columns"))
 }
 
 fn append_slice(
