@@ -71,6 +71,7 @@ fn columns_without_a_name_are_named_as_they_are_written() {
         let analyst = Gateway::demo().await.role("analyst");
         for (sql, named) in [
             ("select 1", &["1"][..]),
+            ("select (carrier), ((a.name)) from airlines a limit 1", &["carrier", "name"]),
             (
                 "select 1.5 + 1, 'x', null, -1e3, $1 is null",
                 &["1.5 + 1", "'x'", "NULL", "-1e3", "$1 IS NULL"],

@@ -1,5 +1,5 @@
 //! Names of result columns to which the query gives none: owns naming them as they are written. The engine
-//! would name them after its own types.
+//! would name them after its own types. Columns keep their names.
 
 use std::ops::ControlFlow;
 
@@ -31,13 +31,21 @@ fn of_body(body: &mut SetExpr) {
 fn of_select(select: &mut Select) {
     for item in &mut select.projection {
         if let SelectItem::UnnamedExpr(expr) = item
-            && !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+            && !is_column(expr)
         {
             let alias = Ident::with_quote('"', expr.to_string());
             *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
         }
     }
     select.from.iter_mut().for_each(of_tables);
+}
+
+fn is_column(expr: &Expr) -> bool {
+    match expr {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => true,
+        Expr::Nested(inner) => is_column(inner),
+        _ => false,
+    }
 }
 
 fn of_tables(tables: &mut TableWithJoins) {
