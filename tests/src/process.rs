@@ -137,6 +137,19 @@ impl Server {
         .await
     }
 
+    /// The most memory that it has held, in bytes.
+    ///
+    /// # Panics
+    ///
+    /// When the system does not tell.
+    pub fn peak_bytes(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).expect("read its status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
+        let kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number of KiB");
+        kib * 1024
+    }
+
     /// Processor time that it has used, in ticks of the system's clock (usually 10 ms).
     ///
     /// # Panics

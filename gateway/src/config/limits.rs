@@ -19,7 +19,7 @@ pub struct LimitsConfig {
     pub headers_max: usize,
     /// Largest request head (request line and all header fields), in bytes.
     pub header_bytes_max: usize,
-    /// Open connections, in count; more wait in the kernel's accept queue.
+    /// Open connections, in count; further ones are closed at once.
     pub connections_max: usize,
     /// Concurrent HTTP/2 streams of one connection, in count.
     pub connection_streams_max: u32,
@@ -33,13 +33,14 @@ pub struct LimitsConfig {
     pub result_rows_max: usize,
     /// Most bytes of an answer that does not page, as held in memory (Arrow).
     pub result_bytes_max: usize,
-    /// Longest encoded answer of any call, in bytes.
+    /// Longest encoded answer with rows, in bytes.
     pub answer_bytes_max: usize,
     /// Longest wall time of a query, waiting for a slot included, in milliseconds.
     pub query_time_ms_max: u64,
     /// Memory of all running queries together (the engine's pool), in bytes.
     pub memory_bytes_max: usize,
-    /// Resident memory of the process above which no query is admitted, in bytes; 0 turns it off.
+    /// Resident memory of the process above which heavy queries are refused, and a quarter above it light ones
+    /// too, unless nothing else runs; running heavy ones are ended then. In bytes; 0 turns it off.
     pub resident_bytes_max: u64,
     /// Memory of computed answers that their callers have not read, all together, in bytes. A
     /// subject's only answer is always let through.

@@ -9,6 +9,7 @@ pub(super) mod long_numbers;
 mod measure;
 mod membership;
 pub(super) mod names;
+pub(super) mod row_cost;
 pub(super) mod row_wise;
 mod tree;
 

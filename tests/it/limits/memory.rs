@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sluice_tests::client::{Answer, Caller};
 use sluice_tests::delta::HandTable;
 use sluice_tests::gateway::{Gateway, Setup, run};
+use sluice_tests::process::Server;
 use sluice_tests::waiting::until;
 
 use super::limited;
@@ -176,5 +177,36 @@ fn slots_and_queue_hold_their_number_and_refuse_more() {
         let gateway = limited("few-slots", tight).await;
         is_refused(&gateway.role("admin"), "every slot and the queue are taken").await;
         gateway.shutdown().await;
+    });
+}
+
+/// Small requests whose texts or names would be gigabytes on every row of a batch.
+#[test]
+fn long_texts_and_names_stay_small_in_memory() {
+    const PEAK_BYTES_MAX: u64 = 1024 * MIB as u64;
+    run(async {
+        let lake = Gateway::demo().await.directory.join("lake");
+        let setup = Setup::new("wide", accounts::POLICIES)
+            .table(json!({ "name": "flights", "location": lake.join("flights") }))
+            .with(json!({ "limits": { "query_time_ms_max": 3_000, "queue_wait_ms_max": 3_000 } }));
+        let server = Server::start(setup).await;
+        let admin = server.role("admin");
+        let long = "x".repeat(230_000);
+        let window = "over (order by flight_id rows between unbounded preceding and unbounded following)";
+        for (sql, code) in [
+            (format!("select '{long}' as c from flights"), "result_too_large"),
+            (format!("select max(carrier || '{long}') as c from flights"), "deadline_exceeded"),
+            (format!("select first_value('{long}') {window} as c from flights"), "expression_too_large"),
+            (format!("select null as {long} from flights limit 100000"), "result_too_large"),
+            (format!("select {{'{long}': null}} as c from flights limit 100000"), "result_too_large"),
+        ] {
+            let answer = admin.sql(&sql).await;
+            assert_eq!(answer.code(), code, "{}...: {}", &sql[..20], answer.status);
+        }
+        let filter = json!({ "filter": format!("carrier || '{long}' = 'x'"), "count": "exact" });
+        let answer = admin.post("/v1/tables/flights/query", &filter).await;
+        assert_eq!(answer.code(), "deadline_exceeded", "{}", answer.status);
+        let peak = server.peak_bytes();
+        assert!(peak < PEAK_BYTES_MAX, "{peak} bytes");
     });
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::RestDoor;
 use super::call::Call;
-use super::json::{append_rows, check_length};
+use super::json::append_rows;
 use super::problem::Problem;
 use crate::engine::statement::Statement;
 use crate::query::admission::Held;
@@ -98,10 +98,6 @@ async fn encode(
     bytes_max: usize,
     held: &mut Held,
 ) -> Result<Vec<u8>, QueryError> {
-    let is_empty = response.batches.iter().all(|batch| batch.num_rows() == 0);
-    if form == Form::Row && is_empty {
-        return Err(QueryError::new(ErrorCode::NotFound, "row not found"));
-    }
     let (open, close) = match form {
         Form::Rows | Form::RowsOfTables => ("{\"data\":[", "]"),
         Form::Row => ("{\"data\":", ""),
@@ -112,8 +108,11 @@ async fn encode(
         if out.len() > open.len() {
             out.push(b',');
         }
-        out = append_rows(out, std::slice::from_ref(batch), call.json, bytes_max).await?;
-        held.resize(rows_bytes.saturating_add(out.len()))?;
+        let grown = |bytes: usize| {
+            check_length(bytes, bytes_max)?;
+            held.resize(rows_bytes.saturating_add(bytes))
+        };
+        out = append_rows(out, std::slice::from_ref(batch), call.json, grown).await?;
     }
     out.extend_from_slice(close.as_bytes());
     if let Some(page) = &response.page {
@@ -121,10 +120,19 @@ async fn encode(
     }
     append_member(&mut out, "meta", &MetaBody::of(&response, form))?;
     out.push(b'}');
-    check_length(&out, bytes_max)?;
+    check_length(out.len(), bytes_max)?;
     drop(response);
     held.resize(out.len())?;
     Ok(out)
+}
+
+/// Nulls and names of columns take no memory in the engine, whose limits say nothing of them.
+fn check_length(bytes: usize, bytes_max: usize) -> Result<(), QueryError> {
+    if bytes <= bytes_max {
+        return Ok(());
+    }
+    let message = format!("the answer is longer than {bytes_max} bytes");
+    Err(QueryError::new(ErrorCode::ResultTooLarge, message).with_hint("ask for fewer rows or columns"))
 }
 
 fn append_member(out: &mut Vec<u8>, name: &str, value: &impl Serialize) -> Result<(), QueryError> {

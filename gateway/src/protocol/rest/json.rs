@@ -24,7 +24,7 @@ mod encoders;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, StructArray};
-use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::error::ArrowError;
 use arrow_json::EncoderOptions;
 use arrow_json::writer::make_encoder;
@@ -36,10 +36,10 @@ use crate::query::error::{ErrorCode, QueryError};
 
 const SLUICE_JSON: HeaderName = HeaderName::from_static("sluice-json");
 const SWITCHES: [&str; 3] = ["safe", "nan=string", "nan=null"];
-/// Most rows that are encoded in one go. Between two slices a caller that went away is noticed.
+/// Most rows, and about as many bytes, that are encoded in one go. Between two slices a caller that went away
+/// is noticed, and what has grown is counted.
 const SLICE_ROWS: usize = 1_024;
-/// Most bytes that the names in such a slice come to: each row repeats them, and callers choose them.
-const SLICE_NAMES_BYTES: usize = 4 * 1024 * 1024;
+const SLICE_BYTES: usize = 4 * 1024 * 1024;
 
 /// How a caller wants its JSON.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -82,47 +82,37 @@ fn unknown_switch(switch: &str) -> QueryError {
 /// at a time, and stops with the slice at hand when the future is dropped.
 ///
 /// # Errors
-/// `result_too_large` once `out` is longer than `bytes_max`: nulls and names take no memory in the engine.
+/// Those of `grown`, which is told the length after each slice.
 pub(super) async fn append_rows(
     mut out: Vec<u8>,
     batches: &[RecordBatch],
     options: JsonOptions,
-    bytes_max: usize,
+    mut grown: impl FnMut(usize) -> Result<(), QueryError>,
 ) -> Result<Vec<u8>, QueryError> {
     let mut first = true;
     for batch in batches {
-        let slice_rows = slice_rows(&batch.schema());
-        for offset in (0..batch.num_rows()).step_by(slice_rows) {
-            let slice = batch.slice(offset, slice_rows.min(batch.num_rows() - offset));
+        let mut done = 0;
+        while done < batch.num_rows() {
+            let slice = batch.slice(done, SLICE_ROWS.min(batch.num_rows() - done));
             let separated = !std::mem::take(&mut first);
             let encoding = tokio::task::spawn_blocking(move || append_slice(out, &slice, options, separated));
-            out = encoding.await.map_err(QueryError::internal)?.map_err(QueryError::internal)?;
-            check_length(&out, bytes_max)?;
+            let rows;
+            (out, rows) = encoding.await.map_err(QueryError::internal)?.map_err(QueryError::internal)?;
+            done += rows;
+            grown(out.len())?;
         }
     }
     Ok(out)
 }
 
-fn slice_rows(schema: &Schema) -> usize {
-    let names_bytes: usize = schema.fields().iter().map(|field| field.name().len()).sum();
-    (SLICE_NAMES_BYTES / names_bytes.max(1)).clamp(1, SLICE_ROWS)
-}
-
-/// Refuses an answer that is longer than allowed.
-pub(super) fn check_length(out: &[u8], bytes_max: usize) -> Result<(), QueryError> {
-    if out.len() <= bytes_max {
-        return Ok(());
-    }
-    let message = format!("the answer is longer than {bytes_max} bytes");
-    Err(QueryError::new(ErrorCode::ResultTooLarge, message).with_hint("ask for fewer rows or columns"))
-}
-
+/// Appends the first rows of `slice`, at least one, and says how many: callers choose the names that each row
+/// repeats, so that few rows may be long.
 fn append_slice(
     mut out: Vec<u8>,
     slice: &RecordBatch,
     options: JsonOptions,
     mut separated: bool,
-) -> Result<Vec<u8>, ArrowError> {
+) -> Result<(Vec<u8>, usize), ArrowError> {
     let rows = StructArray::from(slice.clone());
     let field: FieldRef =
         Arc::new(Field::new("row", DataType::Struct(slice.schema().fields().clone()), false));
@@ -130,14 +120,17 @@ fn append_slice(
         .with_explicit_nulls(true)
         .with_encoder_factory(Arc::new(Encoders { options }));
     let mut encoder = make_encoder(&field, &rows, &encoder_options)?;
-    for row in 0..slice.num_rows() {
+    let enough = out.len().saturating_add(SLICE_BYTES);
+    let mut done = 0;
+    while done < slice.num_rows() && (done == 0 || out.len() < enough) {
         if separated {
             out.push(b',');
         }
         separated = true;
-        encoder.encode(row, &mut out);
+        encoder.encode(done, &mut out);
+        done += 1;
     }
-    Ok(out)
+    Ok((out, done))
 }
 
 #[cfg(test)]
