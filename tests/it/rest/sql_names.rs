@@ -93,6 +93,11 @@ fn columns_without_a_name_are_named_as_they_are_written() {
                 "select distinct lower(name) as l, 1 as m from airlines order by Lower(name) desc limit 1",
                 &["l", "m"],
             ),
+            (
+                "select carrier from airlines where lower(carrier) in \
+                 (select \"lower(carrier)\" from (select lower(carrier) from airlines) x) limit 1",
+                &["carrier"],
+            ),
             ("select lower(name) from airlines order by upper(name), lower(name) limit 1", &["lower(name)"]),
             ("select name || '!' from airlines group by name || '!' order by 1 limit 1", &["name || '!'"]),
             (
@@ -108,6 +113,25 @@ fn columns_without_a_name_are_named_as_they_are_written() {
         }
         let twice = analyst.sql("select 1, 1").await;
         assert_eq!((twice.status, twice.code().as_str()), (400, "invalid_expression"), "{}", twice.text());
+    });
+}
+
+#[test]
+fn distinct_rows_are_ordered_by_what_sql_says() {
+    run(async {
+        let analyst = Gateway::demo().await.role("analyst");
+        let names = "(values ('a', 'z'), ('b', 'y'), ('c', 'x')) t(m, n)";
+        for (sql, right) in [
+            ("select distinct m, 1 from {T} order by 1 desc", ["c", "b", "a"]),
+            ("select distinct m, 1 as one from {T} order by 1 desc", ["c", "b", "a"]),
+            ("select distinct m as n, n as m from {T} order by m", ["x", "y", "z"]),
+            ("select distinct upper(m) as n, n as m from {T} order by upper(m) desc", ["x", "y", "z"]),
+            ("select distinct lower(m) as n, m from {T} order by lower(m) desc", ["c", "b", "a"]),
+        ] {
+            let rows = analyst.sql(&sql.replace("{T}", names)).await.expect_status(200).data();
+            let got: Vec<&str> = rows.iter().map(|row| row["m"].as_str().unwrap()).collect();
+            assert_eq!(got, right, "{sql}");
+        }
     });
 }
 

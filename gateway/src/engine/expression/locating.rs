@@ -7,8 +7,8 @@ use datafusion::sql::sqlparser::ast::{self, Spanned, Visit, Visitor};
 
 use crate::engine::error::{EngineError, TextPosition};
 
-/// Parts that are tried at most: the place is a help, and long chains are deep trees.
-const TRIES_MAX: usize = 200;
+/// Nodes of the parts that are tried, all together: each try plans a part anew, and long chains are deep trees.
+const TRIED_NODES_MAX: usize = 500;
 
 /// The complaint with the place of the innermost part of `tree` that `compile` refuses too.
 pub(super) fn located(
@@ -20,11 +20,11 @@ pub(super) fn located(
     if complaint.position.is_some() {
         return EngineError::InvalidExpression(complaint);
     }
-    let (mut tries, mut place, mut next) = (0, begin(tree), Some(tree.clone()));
+    let (mut tried, mut place, mut next) = (0, begin(tree), Some(tree.clone()));
     while let Some(failing) = next.take() {
         for part in parts(&failing) {
-            tries += 1;
-            if tries > TRIES_MAX {
+            tried += nodes(&part);
+            if tried > TRIED_NODES_MAX {
                 return EngineError::InvalidExpression(complaint.at(place));
             }
             if matches!(compile(part.clone()), Err(EngineError::InvalidExpression(_))) {
@@ -41,6 +41,20 @@ pub(super) fn located(
 fn begin(tree: &ast::Expr) -> Option<TextPosition> {
     let start = tree.span().start;
     (start.line > 0).then_some(TextPosition { line: start.line, column: start.column })
+}
+
+fn nodes(tree: &ast::Expr) -> usize {
+    struct Count(usize);
+    impl Visitor for Count {
+        type Break = ();
+        fn pre_visit_expr(&mut self, _: &ast::Expr) -> ControlFlow<()> {
+            self.0 += 1;
+            ControlFlow::Continue(())
+        }
+    }
+    let mut count = Count(0);
+    let _ = tree.visit(&mut count);
+    count.0
 }
 
 /// The outermost expressions inside of `tree`, in the order of the text.

@@ -4,22 +4,35 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins,
-    VisitMut, VisitorMut,
+    Distinct, Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, VisitMut, VisitorMut,
 };
 
-/// Names the columns of `query` and of every query that it selects from.
+/// Names the columns of `query` and of every query that one selects from. Queries inside expressions have
+/// columns that nobody sees.
 pub(super) fn give(query: &mut Query) {
-    for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
-        give(&mut cte.query);
+    struct Titles;
+    impl VisitorMut for Titles {
+        type Break = ();
+        fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+            let ctes = query.with.iter_mut().flat_map(|with| &mut with.cte_tables);
+            ctes.for_each(|cte| of_body(&mut cte.query.body));
+            ControlFlow::Continue(())
+        }
+        fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<()> {
+            if let TableFactor::Derived { subquery, .. } = table {
+                of_body(&mut subquery.body);
+            }
+            ControlFlow::Continue(())
+        }
     }
     of_body(&mut query.body);
+    let _ = query.visit(&mut Titles);
 }
 
 fn of_body(body: &mut SetExpr) {
     match body {
         SetExpr::Select(select) => of_select(select),
-        SetExpr::Query(query) => give(query),
+        SetExpr::Query(query) => of_body(&mut query.body),
         SetExpr::SetOperation { left, right, .. } => {
             of_body(left);
             of_body(right);
@@ -37,7 +50,6 @@ fn of_select(select: &mut Select) {
             *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
         }
     }
-    select.from.iter_mut().for_each(of_tables);
 }
 
 fn is_column(expr: &Expr) -> bool {
@@ -45,19 +57,6 @@ fn is_column(expr: &Expr) -> bool {
         Expr::Identifier(_) | Expr::CompoundIdentifier(_) => true,
         Expr::Nested(inner) => is_column(inner),
         _ => false,
-    }
-}
-
-fn of_tables(tables: &mut TableWithJoins) {
-    of_table(&mut tables.relation);
-    tables.joins.iter_mut().for_each(|join| of_table(&mut join.relation));
-}
-
-fn of_table(table: &mut TableFactor) {
-    match table {
-        TableFactor::Derived { subquery, .. } => give(subquery),
-        TableFactor::NestedJoin { table_with_joins, .. } => of_tables(table_with_joins),
-        _ => {}
     }
 }
 
@@ -81,6 +80,10 @@ pub(super) fn in_orders(query: &mut Query) {
 }
 
 fn by_title(key: &mut Expr, projection: &[SelectItem]) {
+    // These mean columns of the result already, by name or by number.
+    if is_column(key) || matches!(key, Expr::Value(_)) {
+        return;
+    }
     let title = projection.iter().find_map(|item| match item {
         SelectItem::ExprWithAlias { expr, alias } if expr == key => Some(alias.clone()),
         _ => None,
