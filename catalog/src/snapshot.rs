@@ -1,5 +1,5 @@
-//! One version of a table: owns what a reader needs to know of it. Immutable, and complete but for
-//! deletion vectors, which are loaded when asked for.
+//! One version of a table: owns what a reader needs to know of it. Immutable, and complete but for deletion
+//! vectors, which are loaded when asked for. Reads no data.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

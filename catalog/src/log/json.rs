@@ -1,5 +1,5 @@
-//! JSON objects as their entries: owns a reading of objects that keeps order, duplicates and the
-//! text of every value, which maps would lose.
+//! JSON objects as their entries: owns a reading of objects that keeps order, duplicates and the text of
+//! every value, which maps would lose. Does not know what they mean.
 
 use std::borrow::Cow;
 use std::fmt;

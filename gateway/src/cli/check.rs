@@ -1,5 +1,5 @@
-//! `sluice check`: opens everything that `serve` would, says what is wrong with file and line, and
-//! sums up what there is.
+//! `sluice check`: opens everything that `serve` would, says what is wrong with file and line, and sums up
+//! what there is. Does not judge anything itself.
 
 use sluice_catalog::catalog::Catalog;
 use sluice_catalog::snapshot::Snapshot;

@@ -1,5 +1,5 @@
 //! Claims on the command line: owns `name=value`. The value is JSON when it parses as JSON
-//! (`carriers=["UA","B6"]`, `level=3`, `code="3"`), else a string (`region=emea`).
+//! (`carriers=["UA","B6"]`, `level=3`, `code="3"`), else a string (`region=emea`). Does not judge claims.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `sluice demo`: prepares the demo, serves it and says how to use it.
+//! `sluice demo`: prepares the demo, serves it and says how to use it. Does not make the lake.
 
 use super::{CliError, DemoArgs, output};
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! `sluice serve`: starts the gateway and drains it when asked to stop.
+//! `sluice serve`: starts the gateway and drains it when asked to stop. Does not put the parts together.
 
 use super::CliError;
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! `sluice token`: mints a token with the configuration's own signing key.
+//! `sluice token`: mints a token with the configuration's own signing key. Does not sign.
 
 use std::time::SystemTime;
 

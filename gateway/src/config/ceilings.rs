@@ -1,5 +1,5 @@
-//! The most that a number of the configuration may be: owns the ceilings and their check. Beyond them
-//! clocks, semaphores and the sizes of buffers overflow, and nobody means them.
+//! The most that a number of the configuration may be: owns the ceilings and their check. Beyond them clocks,
+//! semaphores and the sizes of buffers overflow, and nobody means them. Knows no field.
 
 /// A year. The end of a wait is a point in time, which must exist.
 pub(super) const TIME_MS: u64 = 365 * 24 * 60 * 60 * 1_000;

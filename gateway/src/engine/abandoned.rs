@@ -1,6 +1,7 @@
-//! Whether anybody still waits for a query while it is planned: owns the sign of it, and the points
-//! between the optimizer's rules at which planning ends without it. A running plan has points of its
-//! own, at which its task is aborted; planning is one stretch of work that never comes to one.
+//! Whether anybody still waits for a query while it is planned: owns the sign of it, and the points between
+//! the optimizer's rules at which planning ends without it. A running plan has points of its own, at which
+//! its task is aborted; planning is one stretch of work that never comes to one. Does not decide when to give
+//! up.
 
 use std::future::Future;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! Partitions one after the other: owns reading the inputs of a plan that stops early, or whose
-//! answer depends on which rows come first, in one order. DataFusion takes rows from whichever
-//! partition has some, and a `UNION` has one for each branch however few were asked for.
+//! Partitions one after the other: owns reading the inputs of a plan that stops early, or whose answer
+//! depends on which rows come first, in one order. DataFusion takes rows from whichever partition has some,
+//! and a `UNION` has one for each branch however few were asked for. Does not choose which plans need it.
 
 use std::fmt;
 use std::sync::Arc;

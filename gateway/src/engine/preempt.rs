@@ -1,6 +1,7 @@
 //! Giving way: owns the points at which a running plan returns to the scheduler, so that an
-//! abandoned query stops and a short one gets its turn. DataFusion gives way where data enters a
-//! plan; a join can work for minutes on one batch that entered. Does not bound total time.
+//! abandoned query stops and a short one gets its turn, and the look at the memory of the process there.
+//! DataFusion gives way where data enters a plan; a join can work for minutes on one batch that entered.
+//! Does not bound total time.
 
 use std::fmt;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
-//! Bytes of a row as pages count them: owns the estimate that cuts a page, the same for every
-//! door. Widths of fixed types, lengths of the others, whatever the encoding on the wire.
+//! Bytes of a row as pages count them: owns the estimate that cuts a page, the same for every door. Widths of
+//! fixed types, lengths of the others, whatever the encoding on the wire. Does not cut.
 
 use arrow::array::{
     Array, ArrayRef, BinaryArray, LargeBinaryArray, LargeListArray, LargeStringArray, ListArray, MapArray,

@@ -18,8 +18,8 @@ pub struct ReadinessReport {
 pub enum ReadinessStatus {
     /// All is well.
     Ready,
-    /// Serving, but from an old policy set, without places that discovery cannot search, or with some
-    /// tables stale or unavailable.
+    /// Serving, but with some table stale, unavailable or unfit, without places that discovery cannot search,
+    /// or under policies, keys or a certificate that the files no longer hold.
     Degraded,
     /// Starting or stopping.
     NotReady,

@@ -25,15 +25,11 @@ fn every_part_has_one_spelling() {
         let _ = gateway.bearer(&good).get(TABLES).await.expect_status(200);
 
         type Spell = fn(&str) -> String;
-        let spellings: [(&str, Spell); 9] = [
+        let spellings: [(&str, Spell); 7] = [
             ("padded", |text| URL_SAFE.encode(pad_to(text, 1))),
             ("padded twice", |text| URL_SAFE.encode(pad_to(text, 2))),
             ("padding that is not needed", |text| format!("{}=", segment(&pad_to(text, 0)))),
-            ("standard alphabet", |text| {
-                STANDARD.encode(pad_to(text, 0)).replace('=', "").replacen(['-', '_'], "+", 1) + "+///"
-            }),
             ("bits left over", |text| with_spare_bits(&segment(&pad_to(text, 1)))),
-            ("a line break", |text| format!("{}\n", segment(text.as_bytes()))),
             ("a tab inside", |text| segment(text.as_bytes()).replacen('J', "J\t", 1)),
             ("one character over", |text| format!("{}A", segment(&pad_to(text, 0)))),
             ("percent signs", |text| format!("%65{}", &segment(text.as_bytes())[1..])),
@@ -43,26 +39,26 @@ fn every_part_has_one_spelling() {
                 parts(&spell(&header), &segment(payload.as_bytes())),
                 parts(&segment(header.as_bytes()), &spell(&payload)),
             ] {
-                // What no header field can carry does not reach the gateway at all.
-                if reqwest::header::HeaderValue::from_str(&format!("Bearer {token}")).is_err() {
-                    continue;
-                }
                 assert_refused(what, &gateway.bearer(&token).get(TABLES).await);
             }
         }
+        let blanks = (0..9).map(|count| pad_to(&format!("{}{payload}", " ".repeat(count)), 0));
+        let spelled = |text: &Vec<u8>| STANDARD.encode(text).contains(['+', '/']);
+        let text = blanks.into_iter().find(spelled).unwrap();
+        let accepted = parts(&segment(header.as_bytes()), &segment(&text));
+        let _ = gateway.bearer(&accepted).get(TABLES).await.expect_status(200);
+        let standard = parts(&segment(header.as_bytes()), &STANDARD.encode(&text));
+        assert_refused("standard alphabet", &gateway.bearer(&standard).get(TABLES).await);
+
         let (signed, signature) = good.rsplit_once('.').unwrap();
         for (what, other) in [
             ("padded", format!("{signature}=")),
             ("bits left over", with_spare_bits(signature)),
-            ("a space", format!("{signature} ")),
             ("one character over", format!("{signature}A")),
             ("upper case", signature.to_uppercase()),
             ("empty", String::new()),
         ] {
-            if other == signature || what == "a space" {
-                // White space at a field's end is not part of it.
-                continue;
-            }
+            assert_ne!(other, signature, "{what}");
             assert_refused(what, &gateway.bearer(&format!("{signed}.{other}")).get(TABLES).await);
         }
     });

@@ -151,7 +151,7 @@ fn answers_are_private_and_vary_by_caller() {
         let answer = gateway.role("admin").get("/v1/tables/airlines/rows").await.expect_status(200);
         assert!(answer.header("cache-control").contains("private"));
         let vary = answer.header("vary").to_ascii_lowercase();
-        for name in ["authorization", "accept", "accept-encoding", "sluice-role"] {
+        for name in ["authorization", "accept", "accept-encoding", "sluice-json", "sluice-role"] {
             assert!(vary.split(',').any(|part| part.trim() == name), "{vary}");
         }
         assert_eq!(answer.header("sluice-cache"), "engine");

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::time::{Duration, Instant, SystemTime};
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use sluice_tests::gateway::{Gateway, Setup, run};
 use sluice_tests::waiting::until;
@@ -52,23 +53,32 @@ fn every_read_takes_a_version() {
 
 #[test]
 fn a_moment_names_the_version_that_was_newest_then() {
+    const HOUR: Duration = Duration::from_secs(3600);
     run(async {
-        let gateway = Gateway::demo().await;
+        let setup = Setup::new("moments", accounts::POLICIES).table(accounts::definition());
+        let place = setup.place("accounts");
+        let _table = accounts::write(&place);
+        let first = SystemTime::now() - 10 * HOUR;
+        for (version, age) in (0..=3).zip([0, 1, 1, 2]) {
+            let commit = place.join(format!("_delta_log/{version:020}.json"));
+            File::options().append(true).open(commit).unwrap().set_modified(first + age * HOUR).unwrap();
+        }
+        let gateway = setup.start().await;
         let admin = gateway.role("admin");
-        let third = admin.get("/v1/tables/flights/rows?version=3&limit=1").await.expect_status(200).json();
-        let committed = third["meta"]["as_of"].as_str().unwrap().to_owned();
-        let at = admin.ask("/v1/tables/flights/rows", &[("as_of", &committed), ("limit", "1")]).await;
-        // Two commits of one millisecond share their moment; the newest of them answers.
-        let version = at.expect_status(200).json()["meta"]["version"].as_u64().unwrap();
-        assert!((3..=4).contains(&version), "{version}");
-        let later = admin
-            .get("/v1/tables/flights/rows?as_of=2100-01-01T00:00:00Z&limit=1")
-            .await
-            .expect_status(200)
-            .json();
-        assert_eq!(later["meta"]["version"], json!(4));
-        let before = admin.get("/v1/tables/flights/rows?as_of=1999-01-01T00:00:00%2B02:00").await;
+        let minutes = |count: u32| DateTime::<Utc>::from(first + count * HOUR / 60).to_rfc3339();
+        // Version 2 was written within the hour of version 1, and counts from a moment after it.
+        for (moment, version) in [(0, 0), (59, 0), (61, 2), (119, 2), (120, 3), (10_000_000, 3)] {
+            let page =
+                admin.ask("/v1/tables/accounts/rows", &[("as_of", &minutes(moment)), ("limit", "1")]).await;
+            let page = page.expect_status(200).json();
+            assert_eq!(page["meta"]["version"], json!(version), "after {moment} minutes");
+        }
+        let early = DateTime::<Utc>::from(first - HOUR).to_rfc3339();
+        let before = admin.ask("/v1/tables/accounts/rows", &[("as_of", &early)]).await;
         assert_eq!((before.status, before.code().as_str()), (404, "not_found"), "{}", before.text());
+        let zoned = admin.get("/v1/tables/accounts/rows?as_of=1999-01-01T00:00:00%2B02:00").await;
+        assert_eq!((zoned.status, zoned.code().as_str()), (404, "not_found"), "{}", zoned.text());
+        gateway.shutdown().await;
     });
 }
 

@@ -1,6 +1,6 @@
-//! Literals beside columns: owns giving a literal the type of what it is compared with, where the
-//! planner would rather widen the column. Widening loses: decimals become floats, and timestamps
-//! overflow on the far dates that people write for "never".
+//! Literals beside columns: owns giving a literal the type of what it is compared with, where the planner
+//! would rather widen the column. Widening loses: decimals become floats, and timestamps overflow on the far
+//! dates that people write for "never". Does not fold constants.
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, i256};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};

@@ -1,4 +1,5 @@
-//! Size and depth of a text, counted on its tokens before anything recursive touches it.
+//! Size and depth of a text, counted on its tokens before anything recursive touches it. Owns the budget and
+//! its refusal; parses nothing.
 
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;

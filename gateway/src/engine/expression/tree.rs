@@ -1,5 +1,5 @@
-//! Structured conditions: owns the way from a tree with plain operands to an expression. The same
-//! names, limits and coercions hold as for text.
+//! Structured conditions: owns the way from a tree with plain operands to an expression. The same names,
+//! limits and coercions hold as for text. Does not read JSON.
 
 use arrow::datatypes::{DataType, Schema};
 use datafusion::logical_expr::{Expr, Like, lit};

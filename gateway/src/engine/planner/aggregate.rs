@@ -1,4 +1,4 @@
-//! Grouped results over one secured table: owns the plan of an `Aggregate` statement.
+//! Grouped results over one secured table: owns the plan of an `Aggregate` statement. Does not run it.
 
 use std::sync::Arc;
 

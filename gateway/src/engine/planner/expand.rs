@@ -1,5 +1,5 @@
-//! How large a query becomes once its common table expressions are written out: the planner
-//! inlines them, so that thirty short lines can name a billion scans. Counted before planning.
+//! How large a query becomes once its common table expressions are written out: the planner inlines them, so
+//! that thirty short lines can name a billion scans. Counted before planning. Writes nothing out.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;

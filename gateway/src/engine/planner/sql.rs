@@ -1,5 +1,5 @@
-//! SQL over the caller's tables: owns the check that a text is one read-only `SELECT` built from
-//! plain parts, the names that it uses, and its plan over secured tables only.
+//! SQL over the caller's tables: owns the check that a text is one read-only `SELECT` built from plain parts,
+//! the names that it uses, and its plan over secured tables only. Does not authorize.
 
 mod allowed;
 mod names;

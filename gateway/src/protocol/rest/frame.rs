@@ -142,7 +142,10 @@ fn finished(mut response: Response, context: &RequestContext, method: &Method) -
         headers.insert(X_REQUEST_ID, id);
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
-    headers.append(VARY, HeaderValue::from_static("Authorization, Accept, Accept-Encoding, Sluice-Role"));
+    headers.append(
+        VARY,
+        HeaderValue::from_static("Authorization, Accept, Accept-Encoding, Sluice-Json, Sluice-Role"),
+    );
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

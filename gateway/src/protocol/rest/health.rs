@@ -1,5 +1,5 @@
-//! `GET /healthz` and `GET /readyz`: whether the process lives, and whether it should be sent
-//! traffic. Neither takes a token; neither names a table.
+//! `GET /healthz` and `GET /readyz`: whether the process lives, and whether it should be sent traffic.
+//! Neither takes a token; neither names a table. Owns their forms; does not judge readiness.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Which representation a caller takes and sends: owns `Accept`, `Content-Type` and
-//! `Content-Encoding`. JSON is the one representation there is.
+//! Which representation a caller takes and sends: owns `Accept`, `Content-Type` and `Content-Encoding`. JSON
+//! is the one representation there is. Does not encode.
 
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};

@@ -1,6 +1,6 @@
-//! `POST /v1/tables/{table}/query`: a page of rows, asked for by a JSON body. Owns the body's
-//! fields: those of the query string of `/rows`, with `select` as an array, `order` as text or an
-//! array, and `filter` as text or a tree.
+//! `POST /v1/tables/{table}/query`: a page of rows, asked for by a JSON body. Owns the body's fields: those
+//! of the query string of `/rows`, with `select` as an array, `order` as text or an array, and `filter` as
+//! text or a tree. Does not read conditions.
 
 use std::sync::Arc;
 

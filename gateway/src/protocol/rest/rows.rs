@@ -1,5 +1,5 @@
-//! `GET /v1/tables/{table}/rows?select=&filter=&order=&limit=&cursor=&version=&as_of=&count=`: a
-//! page of rows. Owns the parameters' names.
+//! `GET /v1/tables/{table}/rows?select=&filter=&order=&limit=&cursor=&version=&as_of=&count=`: a page of
+//! rows. Owns the parameters' names. Does not read their values.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! `POST /v1/sql`: one read-only `SELECT` over the caller's tables. Owns the body's fields.
+//! `POST /v1/sql`: one read-only `SELECT` over the caller's tables. Owns the body's fields. Does not look
+//! into the statement.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! `GET /v1/tables`: the caller's tables. Owns the form of a table in listings.
+//! `GET /v1/tables`: the caller's tables. Owns the form of a table in listings. Does not choose which are
+//! there.
 
 use std::sync::Arc;
 use std::time::Instant;
