@@ -29,6 +29,8 @@ const END_WAIT: Duration = Duration::from_secs(1);
 /// Serves gold-layer Delta tables: filtered and masked by role, paged by cursor.
 #[derive(Debug, Parser)]
 #[command(name = "sluice", version, max_term_width = 100)]
+#[command(after_help = "Examples:\n  sluice demo\n  sluice check --config sluice.yaml\n  \
+                        sluice serve --config sluice.yaml")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -56,7 +58,10 @@ enum Command {
     )]
     Token(TokenArgs),
     /// Looks at policies.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  sluice policy explain --config sluice.yaml --role analyst --table flights"
+    )]
     Policy(PolicyCommand),
 }
 

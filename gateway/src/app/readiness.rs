@@ -59,16 +59,22 @@ pub(super) fn report(
     if keeper.policy_problems > 0 {
         reason(
             "policies",
-            format!("the files have {} problems; the old set is in force", keeper.policy_problems),
+            format!("the files have {}; the old set is in force", counted(keeper.policy_problems, "problem")),
         );
     }
     if keeper.unfit_tables > 0 {
-        reason("policies", format!("{} new tables do not fit and are not found", keeper.unfit_tables));
+        reason(
+            "policies",
+            format!("new tables that they do not fit, and that are not found: {}", keeper.unfit_tables),
+        );
     }
     if keeper.token_problems > 0 {
         reason(
             "tokens",
-            format!("the key files have {} problems; the old keys are in force", keeper.token_problems),
+            format!(
+                "the key files have {}; the old keys are in force",
+                counted(keeper.token_problems, "problem")
+            ),
         );
     }
     if keeper.anonymous_role_undefined {
@@ -85,20 +91,27 @@ pub(super) fn report(
     let (serving, stale, unavailable) = count_tables(catalog);
     metrics.tables(serving, stale, unavailable);
     if stale > 0 {
-        reason("catalog", format!("{stale} tables are served from an older version"));
+        reason("catalog", format!("served from an older version: {}", counted(stale, "table")));
     }
     if unavailable > 0 {
-        reason("catalog", format!("{unavailable} tables cannot be read"));
+        reason("catalog", format!("cannot be read: {}", counted(unavailable, "table")));
     }
     let troubles = catalog.discovery_troubles().len();
     metrics.discovery_troubles(troubles);
     if troubles > 0 {
         reason(
             "catalog",
-            format!("{troubles} places below the discovery prefixes cannot be searched or served"),
+            format!(
+                "cannot be searched or served below the discovery prefixes: {}",
+                counted(troubles, "place")
+            ),
         );
     }
     ReadinessReport::of(reasons)
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn count_tables(catalog: &Catalog) -> (usize, usize, usize) {

@@ -80,8 +80,11 @@ pub(super) fn call(binder: &mut Binder<'_>, call: &Function, depth: usize) -> Ch
             Ok(rebuilt("coalesce", exprs, data_type))
         }
         _ => refused_with(
-            format!("function \"{name}\" with {} arguments is not allowed in a policy", args.len()),
-            format!("allowed are {ALLOWED}"),
+            match args.len() {
+                1 => format!("function \"{name}\" with 1 argument is not allowed in a policy"),
+                count => format!("function \"{name}\" with {count} arguments is not allowed in a policy"),
+            },
+            format!("allowed are claim('name'), {ALLOWED}"),
         ),
     }
 }

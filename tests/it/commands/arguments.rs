@@ -4,11 +4,13 @@ use std::path::Path;
 
 use super::sluice;
 
-const COMMANDS: [&[&str]; 5] = [&["demo"], &["serve"], &["check"], &["token"], &["policy", "explain"]];
+const COMMANDS: [&[&str]; 6] =
+    [&["demo"], &["serve"], &["check"], &["token"], &["policy"], &["policy", "explain"]];
 
 #[test]
 fn every_command_has_help_with_examples() {
     let top = sluice(Path::new("."), &["--help"]).good("--help");
+    assert!(top.contains("Examples:\n  sluice demo\n"), "{top}");
     for command in COMMANDS {
         assert!(top.contains(&format!("  {} ", command[0])), "{command:?} is not listed: {top}");
         for flag in ["--help", "-h"] {
