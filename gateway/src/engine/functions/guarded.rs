@@ -5,6 +5,7 @@ use datafusion::common::DFSchema;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::error::Result;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
 
@@ -29,8 +30,13 @@ impl AnalyzerRule for Guarded {
         plan.transform_up_with_subqueries(|node| {
             let mut schema = DFSchema::empty();
             node.inputs().iter().for_each(|input| schema.merge(input.schema()));
-            node.map_expressions(|expr| guarded(expr, &schema).map(Transformed::yes))?
-                .map_data(LogicalPlan::recompute_schema)
+            // Nodes above refer to outputs by the names that these have so far.
+            let names = NamePreserver::new(&node);
+            node.map_expressions(|expr| {
+                let name = names.save(&expr);
+                Ok(Transformed::yes(name.restore(guarded(expr, &schema)?)))
+            })?
+            .map_data(LogicalPlan::recompute_schema)
         })
         .data()
     }
