@@ -276,3 +276,27 @@ fn what_the_default_limits_allow_is_answered() {
         gateway.shutdown().await;
     });
 }
+
+/// Where NULL matters, an operand that can fail stands twice in what is run.
+#[test]
+fn operands_that_can_fail_do_not_double_without_end() {
+    run(async {
+        let gateway = limited("doubling", json!({})).await;
+        let admin = gateway.role("admin");
+        let nested = |alternations: usize| {
+            let wrap = |inner: String, at: usize| {
+                format!("({inner} {} 10/bal > {at})", if at.is_multiple_of(2) { "and" } else { "or" })
+            };
+            let inner = (0..alternations).fold("10/bal > 1".to_owned(), wrap);
+            format!("id = 199 and {inner} is null")
+        };
+        for (alternations, code) in [(4, ""), (25, "invalid_expression"), (55, "invalid_expression")] {
+            let filter = nested(alternations);
+            let page = admin.ask("/v1/tables/accounts/rows", &[("filter", &filter)]).await;
+            assert_eq!(page.code(), code, "{alternations}: {}", page.text());
+            let sql = admin.sql(&format!("select count(*) as n from accounts where {filter}")).await;
+            assert!(sql.status == 200 || sql.code() == code, "{alternations}: {}", sql.text());
+        }
+        gateway.shutdown().await;
+    });
+}

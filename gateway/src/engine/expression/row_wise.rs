@@ -3,30 +3,36 @@
 //! time, so that how rows lie in batches, which rows that a policy hides have a part in, would
 //! decide whether an operand fails. Does not decide what can fail.
 
+use std::cell::Cell;
+
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, Result, plan_err};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, disjunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, lit, when};
 
 use super::infallible::is_infallible;
 
+/// Most nodes that are written twice in one statement: an `AND` in an `OR` in an `AND` doubles each time.
+const COPIED_NODES_MAX: usize = 20_000;
+
 /// `expr`, of which only TRUE matters, over rows of `schema`.
 pub(in crate::engine) fn condition(expr: Expr, schema: &DFSchema) -> Result<Expr> {
-    RowWise { schema }.rewrite(expr, Nulls::AreFalse)
+    RowWise { schema, copied: &Cell::new(0) }.rewrite(expr, Nulls::AreFalse)
 }
 
 /// Every expression of an optimized plan. It has to be the last rewrite: the optimizer knows the
 /// forms made here as `AND` and `OR`.
 pub(in crate::engine) fn plan(plan: LogicalPlan) -> Result<LogicalPlan> {
-    plan.transform_up_with_subqueries(|node| node_row_wise(node).map(Transformed::yes)).data()
+    let copied = Cell::new(0);
+    plan.transform_up_with_subqueries(|node| node_row_wise(node, &copied).map(Transformed::yes)).data()
 }
 
-fn node_row_wise(mut node: LogicalPlan) -> Result<LogicalPlan> {
+fn node_row_wise(mut node: LogicalPlan, copied: &Cell<usize>) -> Result<LogicalPlan> {
     let mut schema = DFSchema::empty();
     node.inputs().iter().for_each(|input| schema.merge(input.schema()));
-    let row_wise = RowWise { schema: &schema };
+    let row_wise = RowWise { schema: &schema, copied };
     if let LogicalPlan::Join(join) = &mut node
         && let Some(filter) = join.filter.take()
     {
@@ -54,6 +60,8 @@ enum Nulls {
 
 struct RowWise<'a> {
     schema: &'a DFSchema,
+    /// Nodes that have been written twice so far.
+    copied: &'a Cell<usize>,
 }
 
 impl RowWise<'_> {
@@ -88,11 +96,29 @@ impl RowWise<'_> {
         let earlier = join(safe).into_iter().chain(fallible).collect::<Vec<_>>();
         for first in earlier.into_iter().rev() {
             chained = Some(match chained {
-                Some(then) => guarded(first, op, then, nulls)?,
+                Some(then) => {
+                    if matches!(nulls, Nulls::Matter) {
+                        self.count_copy(&first)?;
+                    }
+                    guarded(first, op, then, nulls)?
+                }
                 None => first,
             });
         }
         Ok(chained.unwrap_or_else(|| lit(op == Operator::And)))
+    }
+
+    fn count_copy(&self, expr: &Expr) -> Result<()> {
+        let mut nodes = self.copied.get();
+        expr.apply(|_| {
+            nodes += 1;
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        self.copied.set(nodes);
+        if nodes <= COPIED_NODES_MAX {
+            return Ok(());
+        }
+        plan_err!("AND and OR are nested in each other too often, with operands that can fail")
     }
 
     fn is_infallible(&self, expr: &Expr) -> bool {

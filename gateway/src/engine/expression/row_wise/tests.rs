@@ -63,7 +63,8 @@ fn a_batch_fails_exactly_where_a_row_of_it_fails_alone() {
         let written = context.state().create_logical_expr(text, &schema).unwrap();
         let written = typed(written, &schema).unwrap();
         for nulls in [Nulls::Matter, Nulls::AreFalse] {
-            let expr = RowWise { schema: &schema }.rewrite(written.clone(), nulls).unwrap();
+            let expr =
+                RowWise { copied: &Cell::new(0), schema: &schema }.rewrite(written.clone(), nulls).unwrap();
             let alone: Vec<Result<BooleanArray>> =
                 (0..batch.num_rows()).map(|row| evaluate(&context, &expr, &batch.slice(row, 1))).collect();
             let together = evaluate(&context, &expr, &batch);
