@@ -136,6 +136,7 @@ fn engine_config(limits: &LimitsConfig, order_key: [u8; 16]) -> EngineConfig {
         order_key,
         expression_nodes_max: limits.expression_nodes_max,
         expression_depth_max: limits.expression_depth_max,
+        expression_text_bytes_max: limits.expression_text_bytes_max,
         result_rows_max: limits.result_rows_max,
         result_bytes_max: limits.result_bytes_max,
     }

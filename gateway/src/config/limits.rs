@@ -67,6 +67,9 @@ pub struct LimitsConfig {
     pub subjects_tracked_max: usize,
     /// Nodes of one expression or query text (operators, operands, list items), in count.
     pub expression_nodes_max: usize,
+    /// Texts in one filter or query that rows may be made of, all together, in bytes: those that are not just
+    /// compared with something.
+    pub expression_text_bytes_max: usize,
     /// Nesting of one expression or query text, in levels.
     pub expression_depth_max: usize,
     /// Nesting of a JSON body, in levels.
@@ -109,6 +112,7 @@ impl Default for LimitsConfig {
             subjects_tracked_max: 100_000,
             expression_nodes_max: 2_000,
             expression_depth_max: 64,
+            expression_text_bytes_max: 16 * 1024,
             json_depth_max: 96,
             engine_threads: 0,
         }
@@ -225,6 +229,7 @@ impl LimitsConfig {
             ("subject_requests_per_s", self.subject_requests_per_s.into(), ceilings::COUNT),
             ("subject_burst_requests", self.subject_burst_requests.into(), ceilings::COUNT),
             ("subjects_tracked_max", self.subjects_tracked_max as u64, ceilings::COUNT),
+            ("expression_text_bytes_max", self.expression_text_bytes_max as u64, ceilings::BYTES),
             ("engine_threads", self.engine_threads as u64, ceilings::THREADS),
         ])
     }

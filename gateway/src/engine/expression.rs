@@ -9,8 +9,8 @@ pub(super) mod long_numbers;
 mod measure;
 mod membership;
 pub(super) mod names;
-pub(super) mod row_cost;
 pub(super) mod row_wise;
+pub(super) mod texts;
 mod tree;
 
 use std::sync::Arc;
@@ -49,7 +49,8 @@ pub(super) fn condition(
         Filter::Text(text) => {
             let mut tree = parse(text, budget)?;
             names.resolve(&mut tree)?;
-            let compile = |tree| compile(state, tree, schema);
+            let text_bytes_max = engine.config.expression_text_bytes_max;
+            let compile = |tree| compile(state, tree, schema, text_bytes_max);
             compile(tree.clone())
                 .and_then(|expr| boolean(expr, schema))
                 .map_err(|error| locating::located(error, &tree, |part| compile(part).map(drop)))
@@ -64,10 +65,16 @@ pub(super) fn condition(
 }
 
 /// A caller's syntax tree whose names are resolved, as an expression over `schema` that can be run.
-fn compile(state: &SessionState, mut tree: ast::Expr, schema: &DFSchema) -> Result<Expr, EngineError> {
+fn compile(
+    state: &SessionState,
+    mut tree: ast::Expr,
+    schema: &DFSchema,
+    text_bytes_max: usize,
+) -> Result<Expr, EngineError> {
     let numbers = long_numbers::taken(&mut tree);
     let expr = from_ast(state, tree, schema)?;
     let expr = long_numbers::put_back(expr, &numbers).map_err(EngineError::planning)?;
+    texts::check(&expr, text_bytes_max)?;
     let expr = settle(state, expr, schema)?;
     refuse_foreign(&expr)?;
     Ok(expr)

@@ -21,7 +21,7 @@ use self::condition::Condition;
 use super::error::wording::types_in_words;
 use super::error::{Complaint, EngineError};
 use super::expression::names::Names;
-use super::expression::{column, condition, row_cost, row_wise, scalar};
+use super::expression::{column, condition, row_wise, scalar};
 use super::keyset::{Key, KeyEncoder};
 use super::secured::SecuredTable;
 use super::secured::crossing::Crossing;
@@ -212,9 +212,7 @@ impl<'a> Bound<'a> {
     ) -> Result<Self, EngineError> {
         let partitions = engine.config.partitions;
         let batch_rows = query.rows_max.saturating_add(1).clamp(128, BATCH_ROWS_MAX);
-        let at_once = query.filter.as_ref().map(row_cost::rows_at_once).transpose();
-        let at_once = at_once.map_err(EngineError::planning)?.unwrap_or(BATCH_ROWS_MAX);
-        let state = engine.session_with_batches(partitions, batch_rows.min(at_once));
+        let state = engine.session_with_batches(partitions, batch_rows);
         let names = Names::new(&table.schema, engine.function_names());
         let index = |name: &str| -> Result<usize, EngineError> {
             let field = names.column_at(name, None)?;

@@ -19,7 +19,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
 use super::error::EngineError;
-use super::expression::{row_cost, row_wise};
+use super::expression::row_wise;
 use super::in_order;
 use super::preempt;
 use super::session::Engine;
@@ -42,13 +42,14 @@ async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Resul
     nested::check(plan)?;
     let optimized = state.optimize(plan).and_then(row_wise::plan).map_err(EngineError::planning)?;
     tokio::task::yield_now().await;
-    let mut state = with_batches_of(state.clone(), row_cost::rows_of_plan_at_once(&optimized)?);
-    let mut physical = physical_plan(&state, &optimized).await?;
+    let mut physical = physical_plan(state, &optimized).await?;
+    let mut task = state.task_ctx();
     if preempt::pairs_rows(&physical) {
-        state = with_batches_of(state, preempt::PAIRING_BATCH_ROWS);
+        let small = state.config().clone().with_batch_size(preempt::PAIRING_BATCH_ROWS);
+        let state = SessionStateBuilder::new_from_existing(state.clone()).with_config(small).build();
         physical = physical_plan(&state, &optimized).await?;
+        task = state.task_ctx();
     }
-    let task = state.task_ctx();
     if state.config().target_partitions() == 1 {
         physical = in_order::merged(physical).map_err(EngineError::planning)?;
     }
@@ -79,15 +80,6 @@ async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Resul
         }
     }
     Ok(Rows { schema, batches })
-}
-
-/// The same state with batches of at most `rows`.
-fn with_batches_of(state: SessionState, rows: usize) -> SessionState {
-    if state.config().batch_size() <= rows {
-        return state;
-    }
-    let small = state.config().clone().with_batch_size(rows);
-    SessionStateBuilder::new_from_existing(state).with_config(small).build()
 }
 
 async fn physical_plan(

@@ -56,12 +56,18 @@ pub(super) fn pairs_rows(plan: &Arc<dyn ExecutionPlan>) -> bool {
 /// `stream`, returning to the scheduler when it has run too long at a stretch.
 pub(super) fn giving_way(stream: SendableRecordBatchStream) -> SendableRecordBatchStream {
     let schema = stream.schema();
-    let patient = GivingWay { inner: stream, since: None, resident: None };
+    let patient =
+        GivingWay { inner: stream, batch_rows: usize::MAX, rest: None, since: None, resident: None };
     Box::pin(RecordBatchStreamAdapter::new(schema, patient))
 }
 
 struct GivingWay {
     inner: SendableRecordBatchStream,
+    /// Rows of a batch at most: a window gives all rows of a partition as one, and whatever is computed on
+    /// it takes as much memory at once.
+    batch_rows: usize,
+    /// What is left of a larger one.
+    rest: Option<RecordBatch>,
     /// When the present stretch began.
     since: Option<Instant>,
     resident: Option<Resident>,
@@ -97,11 +103,25 @@ impl Stream for GivingWay {
             let message = "the process holds more memory than it may".to_owned();
             return Poll::Ready(Some(Err(DataFusionError::ResourcesExhausted(message))));
         }
+        if let Some(rest) = self.rest.take() {
+            return Poll::Ready(Some(Ok(self.first_of(rest))));
+        }
         let polled = self.inner.poll_next_unpin(context);
         if polled.is_pending() {
             self.since = None;
         }
-        polled
+        polled.map_ok(|batch| self.first_of(batch))
+    }
+}
+
+impl GivingWay {
+    /// The first rows of `batch`; the others are left for later.
+    fn first_of(&mut self, batch: RecordBatch) -> RecordBatch {
+        if batch.num_rows() <= self.batch_rows {
+            return batch;
+        }
+        self.rest = Some(batch.slice(self.batch_rows, batch.num_rows() - self.batch_rows));
+        batch.slice(0, self.batch_rows)
     }
 }
 
@@ -164,11 +184,12 @@ impl ExecutionPlan for PreemptExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let batch_rows = context.session_config().batch_size();
         let inner = self.input.execute(partition, context)?;
         let schema = inner.schema();
         let bytes_max = self.resident_bytes_max;
         let resident = (bytes_max > 0).then(|| Resident { bytes_max, looked_at: Instant::now() });
-        let patient = GivingWay { inner, since: None, resident };
+        let patient = GivingWay { inner, batch_rows, rest: None, since: None, resident };
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, patient)))
     }
 }

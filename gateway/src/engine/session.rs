@@ -48,6 +48,8 @@ pub struct EngineConfig {
     pub expression_nodes_max: usize,
     /// Deepest nesting of one expression or statement.
     pub expression_depth_max: usize,
+    /// Texts in one filter or query that rows may be made of, in bytes.
+    pub expression_text_bytes_max: usize,
     /// Most rows of an answer that does not page.
     pub result_rows_max: usize,
     /// Most bytes of an answer that does not page.

@@ -21,7 +21,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use super::splitting::partitions;
 use super::{Rows, expand, run};
 use crate::engine::error::{Complaint, EngineError, TextPosition};
-use crate::engine::expression::{Budget, long_numbers, measure, parse_error, typed_plan};
+use crate::engine::expression::{Budget, long_numbers, measure, parse_error, texts, typed_plan};
 use crate::engine::secured::SecuredTable;
 use crate::engine::secured::provider::SecuredProvider;
 use crate::engine::session::Engine;
@@ -106,6 +106,7 @@ pub async fn sql(
         .verify_plan(&plan)
         .map_err(|_| EngineError::Unsupported(Complaint::new("only SELECT is allowed")))?;
     let plan = params::bind(plan, params, numbers)?;
+    texts::check_plan(&plan, engine.config.expression_text_bytes_max)?;
     let plan = typed_plan(plan).map_err(EngineError::planning)?;
     refuse_repeated_columns(&plan)?;
     let state = session(engine, tables, partitions(engine, &plan, tables.values())?)?;

@@ -16,6 +16,9 @@ use crate::engine::expression::long_numbers::LongNumbers;
 use crate::engine::expression::scalar;
 use crate::engine::statement::Literal;
 
+/// Most bytes of the texts of parameters, counted wherever they stand: each place gets a copy.
+const TEXTS_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// `plan` with its parameters, and the long numbers that travel as such, replaced.
 ///
 /// # Errors
@@ -28,6 +31,12 @@ pub(super) fn bind(
     let mut given = numbers;
     given.extend((1..).map(|number: usize| format!("${number}")).zip(params.iter().cloned()));
     let named = named(&plan)?;
+    let texts: usize = named.iter().map(|(name, place)| text_bytes(given.get(name)) * place.count).sum();
+    if texts > TEXTS_BYTES_MAX {
+        return Err(EngineError::TooLarge(format!(
+            "parameters, wherever they stand, are more than {TEXTS_BYTES_MAX} bytes together"
+        )));
+    }
     if let Some(missing) = named.keys().find(|name| !given.contains_key(*name)) {
         return Err(invalid(format!("parameter \"{missing}\" has no value")));
     }
@@ -39,24 +48,39 @@ pub(super) fn bind(
     }
     let mut values = HashMap::with_capacity(given.len());
     for (name, literal) in &given {
-        let meets = named.get(name).unwrap_or(&DataType::Null);
+        let meets = named.get(name).map_or(&DataType::Null, |place| &place.meets);
         let key = name.trim_start_matches('$').to_owned();
         values.insert(key, ScalarAndMetadata::from(value(name, literal, meets)?));
     }
     plan.with_param_values(ParamValues::Map(values)).map_err(EngineError::planning)
 }
 
-/// Each parameter with the type that it meets wherever it stands; null where that is not one type.
-fn named(plan: &LogicalPlan) -> Result<BTreeMap<String, DataType>, EngineError> {
-    let mut named: BTreeMap<String, DataType> = BTreeMap::new();
+/// Where a parameter stands.
+struct Places {
+    /// The type that it meets wherever it stands; null where that is not one type.
+    meets: DataType,
+    count: usize,
+}
+
+fn text_bytes(literal: Option<&Literal>) -> usize {
+    match literal {
+        Some(Literal::Text(text) | Literal::Number(text)) => text.len(),
+        _ => 0,
+    }
+}
+
+fn named(plan: &LogicalPlan) -> Result<BTreeMap<String, Places>, EngineError> {
+    let mut named: BTreeMap<String, Places> = BTreeMap::new();
     let walked = plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
             expr.apply(|part| {
                 if let Expr::Placeholder(Placeholder { id, field }) = part {
                     let meets = field.as_ref().map_or(DataType::Null, |field| field.data_type().clone());
-                    let known = named.entry(id.clone()).or_insert_with(|| meets.clone());
-                    if *known != meets {
-                        *known = DataType::Null;
+                    let known =
+                        named.entry(id.clone()).or_insert_with(|| Places { meets: meets.clone(), count: 0 });
+                    known.count += 1;
+                    if known.meets != meets {
+                        known.meets = DataType::Null;
                     }
                 }
                 Ok(TreeNodeRecursion::Continue)
