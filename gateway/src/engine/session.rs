@@ -173,10 +173,11 @@ impl Engine {
     }
 }
 
-/// The engine's own rules without the push-down of physical filters: the barrier takes none, and on its
-/// way to it the rule takes columns of one name for one column.
+/// The engine's own rules without those that push filters and projections down: the barrier takes none, and on
+/// their way to it they take columns of one name, of both sides of a join, for one column.
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
-    rules.retain(|rule| !rule.name().starts_with("FilterPushdown"));
+    let is_kept = |name: &str| !name.starts_with("FilterPushdown") && name != "ProjectionPushdown";
+    rules.retain(|rule| is_kept(rule.name()));
     rules
 }
