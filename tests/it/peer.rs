@@ -28,9 +28,6 @@ const POLICIES: &str =
 const STATEMENTS: usize = 300;
 /// Of a hundred statements, this many must be compared: else the grammar asks nonsense.
 const COMPARED_PERCENT_MIN: usize = 60;
-/// Of a hundred statements, as many may be refused for what the engine itself trips over: rare shapes of joins
-/// and conditions that are always false, found one at a time. Rows must be right without exception.
-const TRIPPED_PERCENT_MAX: usize = 1;
 /// Sums of floats differ with the order of adding.
 const TOLERANCE: f64 = 1e-9;
 const WORDS: [&str; 9] = ["a", "A", "ab", "a_b", "b", "", "%", "ba", "zz"];
@@ -144,7 +141,7 @@ fn another_engine_answers_alike() {
         let mut peer = Peer::start(&python, &files);
         let server = Server::start(setup).await;
         let reader = server.role("reader");
-        let (mut compared, mut tripped) = (0, 0);
+        let mut compared = 0;
         for _ in 0..STATEMENTS {
             let statement = statement(&mut random);
             let answer = reader.sql(&statement.sql).await;
@@ -154,10 +151,6 @@ fn another_engine_answers_alike() {
                     assert_same(&statement, values(&answer.data()), theirs);
                 }
                 (400, _) if answer.code() == "unsupported_statement" => {}
-                (400, Ok(_)) => {
-                    tripped += 1;
-                    eprintln!("{}\n{}", statement.sql, answer.text());
-                }
                 (_, theirs) => {
                     let (sql, ours, log) = (statement.sql, answer.text(), server.log());
                     let cause = log.lines().rfind(|line| line.contains("query failed"));
@@ -165,7 +158,6 @@ fn another_engine_answers_alike() {
                 }
             }
         }
-        assert!(tripped * 100 <= STATEMENTS * TRIPPED_PERCENT_MAX, "{tripped} of {STATEMENTS} refused");
         assert!(compared * 100 >= STATEMENTS * COMPARED_PERCENT_MIN, "{compared} of {STATEMENTS} compared");
     });
 }
