@@ -73,6 +73,11 @@ impl Config {
     /// as far as can be told without opening the files it names.
     pub fn problems(&self) -> Vec<ConfigProblem> {
         let mut found: Vec<ConfigProblem> = Vec::new();
+        let statements = self.limits.statements.problems().into_iter();
+        found.extend(
+            statements
+                .map(|(field, message)| ConfigProblem { path: vec!["limits", "statements", field], message }),
+        );
         let mut section = |name: &'static str, problems: Vec<(&'static str, String)>| {
             found.extend(
                 problems

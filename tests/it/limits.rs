@@ -7,6 +7,7 @@ mod load;
 mod memory;
 mod requests;
 mod sizes;
+mod statements;
 mod streams;
 mod undelivered;
 

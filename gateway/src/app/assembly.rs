@@ -134,9 +134,7 @@ fn engine_config(limits: &LimitsConfig, order_key: [u8; 16]) -> EngineConfig {
         partitions: cores.min(threads),
         threads,
         order_key,
-        expression_nodes_max: limits.expression_nodes_max,
-        expression_depth_max: limits.expression_depth_max,
-        expression_text_bytes_max: limits.expression_text_bytes_max,
+        statements: limits.statements.clone(),
         result_rows_max: limits.result_rows_max,
         result_bytes_max: limits.result_bytes_max,
     }

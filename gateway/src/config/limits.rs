@@ -1,11 +1,16 @@
 //! Limits on everything a caller can make the server spend: owns the fields, their units and
-//! defaults, and the relations between them. Does not enforce; each layer enforces its own.
+//! defaults, and the relations between them. Those on the size of statements have a file of their own. Does not
+//! enforce; each layer enforces its own.
+
+mod statements;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::ceilings::{self, exceeded};
+
+pub use statements::StatementLimits;
 
 /// Every limit of the server. Fields are named with their unit.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -65,13 +70,8 @@ pub struct LimitsConfig {
     pub subject_burst_requests: u32,
     /// Subjects whose rate is tracked, in count; beyond it newcomers share one allowance.
     pub subjects_tracked_max: usize,
-    /// Nodes of one expression or query text (operators, operands, list items), in count.
-    pub expression_nodes_max: usize,
-    /// Texts in one filter or query that rows may be made of, all together, in bytes: those that are not just
-    /// compared with something.
-    pub expression_text_bytes_max: usize,
-    /// Nesting of one expression or query text, in levels.
-    pub expression_depth_max: usize,
+    /// Filters, orders, aggregates and SQL texts.
+    pub statements: StatementLimits,
     /// Nesting of a JSON body, in levels.
     pub json_depth_max: usize,
     /// Threads that plan and run light queries, and as many for heavy ones, in count; 0 takes four a
@@ -110,9 +110,7 @@ impl Default for LimitsConfig {
             subject_requests_per_s: 200,
             subject_burst_requests: 400,
             subjects_tracked_max: 100_000,
-            expression_nodes_max: 2_000,
-            expression_depth_max: 64,
-            expression_text_bytes_max: 16 * 1024,
+            statements: StatementLimits::default(),
             json_depth_max: 96,
             engine_threads: 0,
         }
@@ -142,18 +140,6 @@ impl LimitsConfig {
                 format!("must be 0 or at least memory_bytes_max ({})", self.memory_bytes_max),
             ));
         }
-        if self.expression_nodes_max > EXPRESSION_NODES_CEILING {
-            found.push((
-                "expression_nodes_max",
-                format!("must be at most {EXPRESSION_NODES_CEILING}, which planning stacks are sized for"),
-            ));
-        }
-        if self.expression_depth_max > EXPRESSION_DEPTH_CEILING {
-            found.push((
-                "expression_depth_max",
-                format!("must be at most {EXPRESSION_DEPTH_CEILING}, which planning stacks are sized for"),
-            ));
-        }
         if self.json_depth_max > JSON_DEPTH_CEILING {
             found.push(("json_depth_max", format!("must be at most {JSON_DEPTH_CEILING}")));
         }
@@ -170,7 +156,7 @@ impl LimitsConfig {
     }
 
     fn zero_fields(&self) -> Vec<(&'static str, String)> {
-        let at_least_one: [(&'static str, bool); 23] = [
+        let at_least_one: [(&'static str, bool); 21] = [
             ("body_bytes_max", self.body_bytes_max == 0),
             ("url_bytes_max", self.url_bytes_max == 0),
             ("headers_max", self.headers_max == 0),
@@ -191,8 +177,6 @@ impl LimitsConfig {
             ("queries_queued_max", self.queries_queued_max == 0),
             ("queue_wait_ms_max", self.queue_wait_ms_max == 0),
             ("subjects_tracked_max", self.subjects_tracked_max == 0),
-            ("expression_nodes_max", self.expression_nodes_max == 0),
-            ("expression_depth_max", self.expression_depth_max == 0),
             ("json_depth_max", self.json_depth_max == 0),
         ];
         at_least_one
@@ -229,15 +213,11 @@ impl LimitsConfig {
             ("subject_requests_per_s", self.subject_requests_per_s.into(), ceilings::COUNT),
             ("subject_burst_requests", self.subject_burst_requests.into(), ceilings::COUNT),
             ("subjects_tracked_max", self.subjects_tracked_max as u64, ceilings::COUNT),
-            ("expression_text_bytes_max", self.expression_text_bytes_max as u64, ceilings::BYTES),
             ("engine_threads", self.engine_threads as u64, ceilings::THREADS),
         ])
     }
 }
 
-/// Planning recurses over expressions; its stack is sized for this many nodes.
-const EXPRESSION_NODES_CEILING: usize = 10_000;
-const EXPRESSION_DEPTH_CEILING: usize = 256;
 /// The JSON parser itself refuses anything deeper than 128.
 const JSON_DEPTH_CEILING: usize = 127;
 /// The HTTP/1 parser needs a read buffer of at least this size.

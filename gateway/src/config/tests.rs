@@ -100,11 +100,18 @@ fn no_number_is_taken_that_something_would_overflow_on() {
     assert!(names.len() > 40, "{names:?}");
     for name in names {
         let (section, field) = name.split_once('.').unwrap();
-        let write = |value: u64| match section {
-            "tokens" | "policies" => {
-                SOUND.replacen(&format!("{section}:\n"), &format!("{section}:\n  {field}: {value}\n"), 1)
+        let (group, leaf) = field.split_once('.').map_or((None, field), |(group, leaf)| (Some(group), leaf));
+        let write = |value: u64| {
+            let line = match group {
+                Some(group) => format!("  {group}: {{ {leaf}: {value} }}\n"),
+                None => format!("  {leaf}: {value}\n"),
+            };
+            match section {
+                "tokens" | "policies" => {
+                    SOUND.replacen(&format!("{section}:\n"), &format!("{section}:\n{line}"), 1)
+                }
+                _ => format!("{SOUND}{section}:\n{line}"),
             }
-            _ => format!("{SOUND}{section}:\n  {field}: {value}\n"),
         };
         for largest in [u64::MAX, 1 << 63, (1 << 63) - 1, 1 << 62] {
             let problems = load(&write(largest)).unwrap_err();
@@ -116,7 +123,7 @@ fn no_number_is_taken_that_something_would_overflow_on() {
             let problem = problems.iter().find(blamed).unwrap_or_else(|| panic!("{name}: {problems:?}"));
             let text = write(largest);
             let line = text.lines().nth(usize::try_from(problem.line).unwrap() - 1).unwrap();
-            assert!(line.contains(field), "{name}: {problem:?}");
+            assert!(line.contains(leaf), "{name}: {problem:?}");
         }
     }
 }

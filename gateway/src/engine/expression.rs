@@ -9,6 +9,7 @@ pub(super) mod long_numbers;
 mod measure;
 mod membership;
 pub(super) mod names;
+pub(super) mod patterns;
 pub(super) mod row_wise;
 pub(super) mod texts;
 mod tree;
@@ -31,6 +32,7 @@ use super::error::{Complaint, EngineError, TextPosition};
 use super::functions::guarded::guarded;
 use super::session::Engine;
 use super::statement::Filter;
+use crate::config::limits::StatementLimits;
 use names::Names;
 
 pub(super) use literals::{scalar, typed_plan};
@@ -43,14 +45,15 @@ pub(super) fn condition(
     filter: &Filter,
     schema: &DFSchema,
 ) -> Result<Expr, EngineError> {
-    let budget = Budget::of(&engine.config);
+    let limits = &engine.config.statements;
+    let budget = Budget::of(limits);
     let names = Names::new(schema.as_arrow(), engine.function_names());
     match filter {
         Filter::Text(text) => {
             let mut tree = parse(text, budget)?;
             names.resolve(&mut tree)?;
-            let text_bytes_max = engine.config.expression_text_bytes_max;
-            let compile = |tree| compile(state, tree, schema, text_bytes_max);
+            patterns::check(&tree, limits)?;
+            let compile = |tree| compile(state, tree, schema, limits);
             compile(tree.clone())
                 .and_then(|expr| boolean(expr, schema))
                 .map_err(|error| locating::located(error, &tree, |part| compile(part).map(drop)))
@@ -69,12 +72,12 @@ fn compile(
     state: &SessionState,
     mut tree: ast::Expr,
     schema: &DFSchema,
-    text_bytes_max: usize,
+    limits: &StatementLimits,
 ) -> Result<Expr, EngineError> {
     let numbers = long_numbers::taken(&mut tree);
     let expr = from_ast(state, tree, schema)?;
     let expr = long_numbers::put_back(expr, &numbers).map_err(EngineError::planning)?;
-    texts::check(&expr, text_bytes_max)?;
+    texts::check(&expr, limits)?;
     let expr = settle(state, expr, schema)?;
     refuse_foreign(&expr)?;
     Ok(expr)

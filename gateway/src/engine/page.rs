@@ -36,9 +36,6 @@ const BATCH_ROWS_MAX: usize = 1024;
 /// Digits of a fraction of a second that a timestamp holds.
 const MICROSECOND_DIGITS: usize = 6;
 
-/// Most columns to order by.
-const ORDER_KEYS_MAX: usize = 32;
-
 /// A place between two rows of a pinned version, in one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Position {
@@ -211,6 +208,7 @@ impl<'a> Bound<'a> {
         query: &'a PageQuery<'a>,
     ) -> Result<Self, EngineError> {
         let partitions = engine.config.partitions;
+        let limits = &engine.config.statements;
         let batch_rows = query.rows_max.saturating_add(1).clamp(128, BATCH_ROWS_MAX);
         let state = engine.session_with_batches(partitions, batch_rows);
         let names = Names::new(&table.schema, engine.function_names());
@@ -232,7 +230,7 @@ impl<'a> Bound<'a> {
         let rest = conjunction(rest);
         let condition = match rest {
             Some(expr) => {
-                let expr = row_wise::condition(expr, &schema).map_err(EngineError::planning)?;
+                let expr = row_wise::condition(expr, &schema, limits)?;
                 Some(state.create_physical_expr(expr, &schema).map_err(EngineError::planning)?)
             }
             None => None,
@@ -243,10 +241,9 @@ impl<'a> Bound<'a> {
             used.iter().for_each(|i| add(&mut show, *i));
         }
         let mut keys = Vec::with_capacity(query.order.len());
-        if query.order.len() > ORDER_KEYS_MAX {
-            return Err(EngineError::InvalidRequest(Complaint::new(format!(
-                "the order has more than {ORDER_KEYS_MAX} columns"
-            ))));
+        if query.order.len() > limits.order_columns_max {
+            let most = limits.order_columns_max;
+            return Err(EngineError::TooLarge(format!("the order has more than {most} columns")));
         }
         for key in query.order {
             let column = index(&key.column)?;

@@ -37,10 +37,11 @@ pub struct Rows {
 
 /// Optimizes and runs `plan` to its end.
 async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Result<Rows, EngineError> {
-    inline::check(plan)?;
+    inline::check(plan, &engine.config.statements)?;
     subqueries::check(plan)?;
     nested::check(plan)?;
-    let optimized = state.optimize(plan).and_then(row_wise::plan).map_err(EngineError::planning)?;
+    let optimized = state.optimize(plan).map_err(EngineError::planning)?;
+    let optimized = row_wise::plan(optimized, &engine.config.statements)?;
     tokio::task::yield_now().await;
     let mut physical = physical_plan(state, &optimized).await?;
     let mut task = state.task_ctx();

@@ -23,6 +23,7 @@ use super::error::EngineError;
 use super::functions;
 use super::functions::guarded::Guarded;
 use super::threads::Threads;
+use crate::config::limits::StatementLimits;
 
 /// Rows of a batch where nothing asks for fewer.
 const BATCH_ROWS: usize = 8192;
@@ -44,12 +45,8 @@ pub struct EngineConfig {
     pub threads: usize,
     /// Key of the order in which rows come out of tables whose physical order is secret.
     pub order_key: [u8; 16],
-    /// Most nodes of one expression or statement.
-    pub expression_nodes_max: usize,
-    /// Deepest nesting of one expression or statement.
-    pub expression_depth_max: usize,
-    /// Texts in one filter or query that rows may be made of, in bytes.
-    pub expression_text_bytes_max: usize,
+    /// How large a statement may be.
+    pub statements: StatementLimits,
     /// Most rows of an answer that does not page.
     pub result_rows_max: usize,
     /// Most bytes of an answer that does not page.

@@ -188,7 +188,7 @@ fn statements_made_to_break_a_planner_are_refused_or_answered() {
 #[test]
 fn lists_of_an_aggregate_count_as_parts() {
     run(async {
-        let limits = json!({ "limits": { "expression_nodes_max": 60 } });
+        let limits = json!({ "limits": { "statements": { "nodes_max": 60 } } });
         let gateway = limited("aggregate-lists", limits).await;
         let admin = gateway.role("admin");
         for (measures, status) in [(58, 200), (59, 400)] {
@@ -218,8 +218,7 @@ fn the_counts_are_those_of_the_configuration() {
     run(async {
         let mut most: Vec<(usize, usize)> = Vec::new();
         for (nodes, depth) in [(101, 20), (102, 21), (201, 40)] {
-            let limits =
-                json!({ "limits": { "expression_nodes_max": nodes, "expression_depth_max": depth } });
+            let limits = json!({ "limits": { "statements": { "nodes_max": nodes, "depth_max": depth } } });
             let gateway = limited("counts", limits).await;
             let admin = gateway.role("admin");
             let items = largest(|count| {
@@ -290,7 +289,7 @@ fn operands_that_can_fail_do_not_double_without_end() {
             let inner = (0..alternations).fold("10/bal > 1".to_owned(), wrap);
             format!("id = 199 and {inner} is null")
         };
-        for (alternations, code) in [(4, ""), (25, "invalid_expression"), (55, "invalid_expression")] {
+        for (alternations, code) in [(4, ""), (25, "expression_too_large"), (55, "expression_too_large")] {
             let filter = nested(alternations);
             let page = admin.ask("/v1/tables/accounts/rows", &[("filter", &filter)]).await;
             assert_eq!(page.code(), code, "{alternations}: {}", page.text());

@@ -6,8 +6,8 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::parse_error;
+use crate::config::limits::StatementLimits;
 use crate::engine::error::EngineError;
-use crate::engine::session::EngineConfig;
 
 /// How large an expression may be.
 #[derive(Debug, Clone, Copy)]
@@ -17,8 +17,8 @@ pub(in crate::engine) struct Budget {
 }
 
 impl Budget {
-    pub(in crate::engine) fn of(config: &EngineConfig) -> Self {
-        Self { nodes_max: config.expression_nodes_max, depth_max: config.expression_depth_max }
+    pub(in crate::engine) fn of(limits: &StatementLimits) -> Self {
+        Self { nodes_max: limits.nodes_max, depth_max: limits.depth_max }
     }
 
     /// The parser counts several levels of its own for one of ours.

@@ -80,13 +80,8 @@ impl<'a> Names<'a> {
                 let name = function.name.to_string();
                 let position = function.name.0.first().and_then(|p| p.as_ident()).map(place);
                 let spelled = self.function(&name, position)?;
-                check_pattern(spelled, function, position)?;
                 rename(function, spelled);
             }
-            ast::Expr::BinaryOp { op, .. } if is_regex_operator(op) => {
-                return Err(regex_operator());
-            }
-            ast::Expr::RLike { .. } | ast::Expr::SimilarTo { .. } => return Err(regex_operator()),
             _ => {}
         }
         Ok(())
@@ -118,67 +113,6 @@ impl<'a> Names<'a> {
                 .at(position),
         ))
     }
-}
-
-/// Longest pattern of a regular expression, in bytes: matching costs pattern times text.
-const PATTERN_BYTES_MAX: usize = 500;
-
-/// Largest regular expression once compiled, in bytes: a short pattern can count far.
-const PATTERN_COMPILED_BYTES_MAX: usize = 2 * 1024 * 1024;
-
-/// The pattern of a regular expression must be a literal, so that it is compiled once, and short,
-/// and it must compile to something small.
-pub(in crate::engine) fn check_pattern(
-    name: &str,
-    function: &ast::Function,
-    position: Option<TextPosition>,
-) -> Result<(), EngineError> {
-    if !name.starts_with("regexp_") {
-        return Ok(());
-    }
-    let ast::FunctionArguments::List(list) = &function.args else { return Ok(()) };
-    let pattern = match list.args.get(1) {
-        Some(ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(ast::Expr::Value(value)))) => {
-            value.value.clone().into_string().filter(|text| text.len() <= PATTERN_BYTES_MAX)
-        }
-        _ => None,
-    };
-    let fault = match pattern {
-        Some(pattern) => match compile(&pattern) {
-            Ok(()) => return Ok(()),
-            Err(fault) => format!("the pattern of \"{name}\" {fault}"),
-        },
-        None => {
-            format!("the pattern of \"{name}\" must be a literal of at most {PATTERN_BYTES_MAX} bytes")
-        }
-    };
-    Err(EngineError::InvalidExpression(Complaint::new(fault).at(position)))
-}
-
-/// Why the pattern is of no use.
-fn compile(pattern: &str) -> Result<(), String> {
-    match regex::RegexBuilder::new(pattern).size_limit(PATTERN_COMPILED_BYTES_MAX).build() {
-        Ok(_) => Ok(()),
-        Err(regex::Error::Syntax(text)) => {
-            // The last line says what is wrong; those before it draw where.
-            let last = text.lines().last().unwrap_or_default();
-            Err(format!("is not a regular expression: {}", last.trim_start_matches("error: ")))
-        }
-        Err(_) => Err("is too large a regular expression".to_owned()),
-    }
-}
-
-pub(in crate::engine) fn regex_operator() -> EngineError {
-    EngineError::InvalidExpression(
-        Complaint::new("regular expression operators are not supported")
-            .with_hint(Some("use regexp_like(column, 'pattern')".to_owned())),
-    )
-}
-
-/// Regular expression operators would escape the check of patterns.
-pub(in crate::engine) fn is_regex_operator(op: &ast::BinaryOperator) -> bool {
-    use ast::BinaryOperator::{PGRegexIMatch, PGRegexMatch, PGRegexNotIMatch, PGRegexNotMatch, Regexp};
-    matches!(op, PGRegexMatch | PGRegexIMatch | PGRegexNotMatch | PGRegexNotIMatch | Regexp)
 }
 
 /// Exact case first, then a unique match without case.

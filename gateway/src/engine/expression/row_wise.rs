@@ -8,31 +8,73 @@ use std::cell::Cell;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, plan_err};
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, disjunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, lit, when};
 
 use super::infallible::is_infallible;
-
-/// Most nodes that are written twice in one statement: an `AND` in an `OR` in an `AND` doubles each time.
-const COPIED_NODES_MAX: usize = 20_000;
+use crate::config::limits::StatementLimits;
+use crate::engine::error::EngineError;
 
 /// `expr`, of which only TRUE matters, over rows of `schema`.
-pub(in crate::engine) fn condition(expr: Expr, schema: &DFSchema) -> Result<Expr> {
-    RowWise { schema, copied: &Cell::new(0) }.rewrite(expr, Nulls::AreFalse)
+pub(in crate::engine) fn condition(
+    expr: Expr,
+    schema: &DFSchema,
+    limits: &StatementLimits,
+) -> std::result::Result<Expr, EngineError> {
+    let copies = Copies::new(limits);
+    let rewritten = RowWise { schema, copies: &copies }.rewrite(expr, Nulls::AreFalse);
+    rewritten.map_err(|error| copies.explain(error))
 }
 
 /// Every expression of an optimized plan. It has to be the last rewrite: the optimizer knows the
 /// forms made here as `AND` and `OR`.
-pub(in crate::engine) fn plan(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let copied = Cell::new(0);
-    plan.transform_up_with_subqueries(|node| node_row_wise(node, &copied).map(Transformed::yes)).data()
+pub(in crate::engine) fn plan(
+    plan: LogicalPlan,
+    limits: &StatementLimits,
+) -> std::result::Result<LogicalPlan, EngineError> {
+    let copies = Copies::new(limits);
+    let rewritten =
+        plan.transform_up_with_subqueries(|node| node_row_wise(node, &copies).map(Transformed::yes));
+    rewritten.data().map_err(|error| copies.explain(error))
 }
 
-fn node_row_wise(mut node: LogicalPlan, copied: &Cell<usize>) -> Result<LogicalPlan> {
+/// Nodes written twice in one statement: an `AND` in an `OR` in an `AND` doubles them each time.
+struct Copies {
+    made: Cell<usize>,
+    max: usize,
+}
+
+impl Copies {
+    fn new(limits: &StatementLimits) -> Self {
+        Self { made: Cell::new(0), max: limits.expanded_nodes_max }
+    }
+
+    fn count(&self, expr: &Expr) -> Result<()> {
+        expr.apply(|_| {
+            self.made.set(self.made.get() + 1);
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        if self.made.get() <= self.max { Ok(()) } else { plan_err!("too many operands are written twice") }
+    }
+
+    fn explain(&self, error: DataFusionError) -> EngineError {
+        if self.made.get() <= self.max {
+            return EngineError::planning(error);
+        }
+        EngineError::TooLarge(format!(
+            "AND and OR are nested in each other too often: operands that can fail are more than {} parts, \
+             written out",
+            self.max
+        ))
+    }
+}
+
+fn node_row_wise(mut node: LogicalPlan, copies: &Copies) -> Result<LogicalPlan> {
     let mut schema = DFSchema::empty();
     node.inputs().iter().for_each(|input| schema.merge(input.schema()));
-    let row_wise = RowWise { schema: &schema, copied };
+    let row_wise = RowWise { schema: &schema, copies };
     if let LogicalPlan::Join(join) = &mut node
         && let Some(filter) = join.filter.take()
     {
@@ -60,8 +102,7 @@ enum Nulls {
 
 struct RowWise<'a> {
     schema: &'a DFSchema,
-    /// Nodes that have been written twice so far.
-    copied: &'a Cell<usize>,
+    copies: &'a Copies,
 }
 
 impl RowWise<'_> {
@@ -98,7 +139,7 @@ impl RowWise<'_> {
             chained = Some(match chained {
                 Some(then) => {
                     if matches!(nulls, Nulls::Matter) {
-                        self.count_copy(&first)?;
+                        self.copies.count(&first)?;
                     }
                     guarded(first, op, then, nulls)?
                 }
@@ -106,19 +147,6 @@ impl RowWise<'_> {
             });
         }
         Ok(chained.unwrap_or_else(|| lit(op == Operator::And)))
-    }
-
-    fn count_copy(&self, expr: &Expr) -> Result<()> {
-        let mut nodes = self.copied.get();
-        expr.apply(|_| {
-            nodes += 1;
-            Ok(TreeNodeRecursion::Continue)
-        })?;
-        self.copied.set(nodes);
-        if nodes <= COPIED_NODES_MAX {
-            return Ok(());
-        }
-        plan_err!("AND and OR are nested in each other too often, with operands that can fail")
     }
 
     fn is_infallible(&self, expr: &Expr) -> bool {

@@ -16,7 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::condition::Condition;
 use super::{Bound, Page, Position};
-use crate::engine::error::{Complaint, EngineError};
+use crate::engine::error::EngineError;
 use crate::engine::expression::infallible::proves;
 use crate::engine::keyset::{First, KeyEncoder, Wanted};
 use crate::engine::row_size::{row_bytes, rows_within};
@@ -27,9 +27,6 @@ use crate::engine::secured::transform::{Positions, TIE};
 
 /// Files of the first step when they are read best first; each step doubles.
 const FIRST_STEP_FILES: usize = 4;
-
-/// Longest key that a cursor carries, in bytes.
-const KEY_BYTES_MAX: usize = 4096;
 
 /// One page in key order.
 pub(super) async fn read(bound: &Bound<'_>) -> Result<Page, EngineError> {
@@ -169,14 +166,7 @@ fn page(bound: &Bound<'_>, schema: &SchemaRef, found: &RecordBatch) -> Result<Pa
 
 fn key_at(encoder: &KeyEncoder, rows: &RecordBatch, at: usize) -> Result<Position, EngineError> {
     let keys = encoder.encode(&rows.slice(at, 1)).map_err(internal)?;
-    let key = keys.row(0).as_ref().to_vec();
-    if key.len() > KEY_BYTES_MAX {
-        return Err(EngineError::InvalidRequest(
-            Complaint::new(format!("a value to order by is longer than {KEY_BYTES_MAX} bytes"))
-                .with_hint(Some("order by shorter columns".to_owned())),
-        ));
-    }
-    Ok(Position::Key(key))
+    Ok(Position::Key(keys.row(0).as_ref().to_vec()))
 }
 
 fn reverse(rows: &RecordBatch) -> Result<RecordBatch, EngineError> {

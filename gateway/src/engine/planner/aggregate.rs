@@ -150,10 +150,10 @@ fn measure(measure: &Measure, names: &Names<'_>) -> Result<Expr, EngineError> {
 /// Lists are counted as the parts of an expression are: planning goes over each for all the others.
 fn check_size(engine: &Engine, statement: &Aggregate) -> Result<(), EngineError> {
     let parts = statement.group_by.len() + statement.measures.len() + statement.order.len();
-    if parts > engine.config.expression_nodes_max {
+    if parts > engine.config.statements.nodes_max {
         return Err(EngineError::TooLarge(format!(
             "group keys, measures and order are more than {} together",
-            engine.config.expression_nodes_max
+            engine.config.statements.nodes_max
         )));
     }
     Ok(())

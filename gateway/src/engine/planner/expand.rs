@@ -6,16 +6,15 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Query, Visit, Visitor};
 
+use crate::config::limits::StatementLimits;
 use crate::engine::error::EngineError;
 
-/// Most tables that one statement may read, every use counted.
-const RELATIONS_MAX: u64 = 64;
-
 /// Refuses a query that reads more relations than the limit once written out.
-pub(super) fn check(query: &Query) -> Result<(), EngineError> {
-    if relations(query, &HashMap::new()) > RELATIONS_MAX {
+pub(super) fn check(query: &Query, limits: &StatementLimits) -> Result<(), EngineError> {
+    let most = limits.tables_max;
+    if relations(query, &HashMap::new()) > most as u64 {
         return Err(EngineError::TooLarge(format!(
-            "the query reads more than {RELATIONS_MAX} tables, common table expressions written out"
+            "the query reads more than {most} tables, common table expressions written out"
         )));
     }
     Ok(())
@@ -90,13 +89,16 @@ mod tests {
     use datafusion::sql::sqlparser::dialect::GenericDialect;
     use datafusion::sql::sqlparser::parser::Parser;
 
-    use super::{RELATIONS_MAX, check};
+    use super::check;
+    use crate::config::limits::StatementLimits;
+
+    const TABLES_MAX: usize = 64;
 
     fn admits(sql: &str) -> bool {
         let Statement::Query(query) = Parser::parse_sql(&GenericDialect {}, sql).unwrap().remove(0) else {
             panic!("not a query: {sql}");
         };
-        check(&query).is_ok()
+        check(&query, &StatementLimits { tables_max: TABLES_MAX, ..Default::default() }).is_ok()
     }
 
     fn doubling(levels: usize, name: impl Fn(usize) -> String) -> String {
@@ -110,9 +112,9 @@ mod tests {
 
     #[test]
     fn relations_are_counted_at_the_limit_and_past_it() {
-        let list = |n: u64| format!("select * from {}", vec!["t"; usize::try_from(n).unwrap()].join(", "));
-        assert!(admits(&list(RELATIONS_MAX)));
-        assert!(!admits(&list(RELATIONS_MAX + 1)));
+        let list = |n| format!("select * from {}", vec!["t"; n].join(", "));
+        assert!(admits(&list(TABLES_MAX)));
+        assert!(!admits(&list(TABLES_MAX + 1)));
     }
 
     #[test]

@@ -8,18 +8,17 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
+use crate::config::limits::StatementLimits;
 use crate::engine::error::EngineError;
 
-/// Most nodes of one expression, everything that it stands for written out.
-const NODES_MAX: u64 = 20_000;
-
-/// Refuses a plan with an expression over the limit.
-pub(super) fn check(plan: &LogicalPlan) -> std::result::Result<(), EngineError> {
+/// Refuses a plan with an expression over the limit, everything that it stands for written out.
+pub(super) fn check(plan: &LogicalPlan, limits: &StatementLimits) -> std::result::Result<(), EngineError> {
     let mut largest = 0;
     sizes(plan, &mut largest).map_err(EngineError::planning)?;
-    if largest > NODES_MAX {
+    let most = limits.expanded_nodes_max;
+    if largest > most as u64 {
         return Err(EngineError::TooLarge(format!(
-            "an expression has more than {NODES_MAX} parts, subqueries written out"
+            "an expression has more than {most} parts, subqueries written out"
         )));
     }
     Ok(())

@@ -21,7 +21,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use super::splitting::partitions;
 use super::{Rows, expand, run};
 use crate::engine::error::{Complaint, EngineError, TextPosition};
-use crate::engine::expression::{Budget, long_numbers, measure, parse_error, texts, typed_plan};
+use crate::engine::expression::{Budget, long_numbers, measure, parse_error, patterns, texts, typed_plan};
 use crate::engine::secured::SecuredTable;
 use crate::engine::secured::provider::SecuredProvider;
 use crate::engine::session::Engine;
@@ -51,7 +51,8 @@ impl ParsedSql {
     /// # Errors
     /// Anything but one read-only `SELECT` of plain parts, or one over the size limits.
     pub fn parse(engine: &Engine, text: &str) -> Result<Self, EngineError> {
-        let budget = Budget::of(&engine.config);
+        let limits = &engine.config.statements;
+        let budget = Budget::of(limits);
         let tokens = measure(text, budget)?;
         let mut statements = Parser::new(&GenericDialect {})
             .with_recursion_limit(budget.parser_recursion())
@@ -65,8 +66,8 @@ impl ParsedSql {
                     .with_hint(Some("send one read-only SELECT, without others beside it".to_owned())),
             ));
         };
-        allowed::check(&query)?;
-        expand::check(&query)?;
+        allowed::check(&query, limits)?;
+        expand::check(&query, limits)?;
         let tables = names::tables(&query)?;
         titles::give(&mut query);
         Ok(Self { query, tables })
@@ -91,6 +92,8 @@ pub async fn sql(
     let mut query = parsed.query;
     let spelling = spelling::Spelling::of(&query, tables, engine.function_names());
     spelling.correct(&mut query)?;
+    let limits = &engine.config.statements;
+    patterns::check(&query, limits)?;
     titles::in_orders(&mut query);
     let numbers = long_numbers::taken(query.as_mut());
     let first = session(engine, tables, engine.config.partitions)?;
@@ -105,8 +108,8 @@ pub async fn sql(
         .with_allow_statements(false)
         .verify_plan(&plan)
         .map_err(|_| EngineError::Unsupported(Complaint::new("only SELECT is allowed")))?;
-    let plan = params::bind(plan, params, numbers)?;
-    texts::check_plan(&plan, engine.config.expression_text_bytes_max)?;
+    let plan = params::bind(plan, params, numbers, limits)?;
+    texts::check_plan(&plan, limits)?;
     let plan = typed_plan(plan).map_err(EngineError::planning)?;
     refuse_repeated_columns(&plan)?;
     let state = session(engine, tables, partitions(engine, &plan, tables.values())?)?;

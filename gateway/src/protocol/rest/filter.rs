@@ -24,14 +24,14 @@ use crate::query::error::{ErrorCode, QueryError};
 
 /// Reads a condition that stands at `raw` inside `body`.
 pub(super) fn parse_filter(raw: &RawValue, body: &[u8], limits: &LimitsConfig) -> Result<Filter, QueryError> {
-    let budget = Budget { nodes_left: Cell::new(limits.expression_nodes_max), exceeded: Cell::new(false) };
-    let seed = FilterSeed(Level { budget: &budget, depth_left: limits.expression_depth_max });
+    let budget = Budget { nodes_left: Cell::new(limits.statements.nodes_max), exceeded: Cell::new(false) };
+    let seed = FilterSeed(Level { budget: &budget, depth_left: limits.statements.depth_max });
     let mut reader = serde_json::Deserializer::from_str(raw.get());
     seed.deserialize(&mut reader).map_err(|error| {
         if budget.exceeded.get() {
             let message = format!(
                 "the filter has more than {} parts or {} levels",
-                limits.expression_nodes_max, limits.expression_depth_max
+                limits.statements.nodes_max, limits.statements.depth_max
             );
             return QueryError::new(ErrorCode::ExpressionTooLarge, message);
         }

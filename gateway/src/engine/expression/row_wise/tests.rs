@@ -63,8 +63,8 @@ fn a_batch_fails_exactly_where_a_row_of_it_fails_alone() {
         let written = context.state().create_logical_expr(text, &schema).unwrap();
         let written = typed(written, &schema).unwrap();
         for nulls in [Nulls::Matter, Nulls::AreFalse] {
-            let expr =
-                RowWise { copied: &Cell::new(0), schema: &schema }.rewrite(written.clone(), nulls).unwrap();
+            let copies = Copies::new(&StatementLimits::default());
+            let expr = RowWise { copies: &copies, schema: &schema }.rewrite(written.clone(), nulls).unwrap();
             let alone: Vec<Result<BooleanArray>> =
                 (0..batch.num_rows()).map(|row| evaluate(&context, &expr, &batch.slice(row, 1))).collect();
             let together = evaluate(&context, &expr, &batch);
@@ -86,10 +86,10 @@ fn what_cannot_fail_comes_first_and_stays_a_conjunction() {
     let schema = DFSchema::try_from(batch(&mut StdRng::seed_from_u64(1)).schema()).unwrap();
     let expr =
         (lit(1_i64) / col("a")).gt(lit(0_i64)).and(col("b").gt(lit(1_i64))).and(col("a").not_eq(lit(0_i64)));
-    let row_wise = condition(expr, &schema).unwrap();
+    let row_wise = condition(expr, &schema, &StatementLimits::default()).unwrap();
     let expected =
         "CASE WHEN b > Int64(1) AND a != Int64(0) THEN Int64(1) / a > Int64(0) ELSE Boolean(false) END";
     assert_eq!(row_wise.to_string(), expected);
     let safe = col("a").gt(lit(1_i64)).and(col("b").gt(lit(1_i64)));
-    assert_eq!(condition(safe.clone(), &schema).unwrap(), safe);
+    assert_eq!(condition(safe.clone(), &schema, &StatementLimits::default()).unwrap(), safe);
 }

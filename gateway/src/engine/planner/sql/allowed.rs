@@ -9,32 +9,36 @@ use datafusion::sql::sqlparser::ast::{
     WildcardAdditionalOptions,
 };
 
+use crate::config::limits::StatementLimits;
 use crate::engine::error::{Complaint, EngineError};
 use crate::engine::expression::distinct_from::{SWALLOWING, swallows};
 
 /// Refuses what is not a plain read.
-pub(super) fn check(query: &Query) -> Result<(), EngineError> {
-    match query.visit(&mut Guard { queries: 0, builds: false, grouping_sets: 1 }) {
-        ControlFlow::Break(what) => Err(EngineError::Unsupported(
+pub(super) fn check(query: &Query, limits: &StatementLimits) -> Result<(), EngineError> {
+    let mut guard = Guard { queries: 0, builds: false, grouping_sets: 1 };
+    if let ControlFlow::Break(what) = query.visit(&mut guard) {
+        return Err(EngineError::Unsupported(
             Complaint::new(format!("{what} is not supported"))
                 .with_hint(Some("send one plain read-only SELECT".to_owned())),
-        )),
-        ControlFlow::Continue(()) => Ok(()),
+        ));
     }
+    let most = limits.grouping_sets_max;
+    if guard.grouping_sets > most {
+        return Err(EngineError::TooLarge(format!("the query has more than {most} grouping sets")));
+    }
+    Ok(())
 }
 
 struct Guard {
     queries: usize,
     /// Some value is put together from others.
     builds: bool,
+    /// `CUBE` and `ROLLUP` written out.
     grouping_sets: usize,
 }
 
 /// Each level of nesting could double a value that the level below it put together.
 const DOUBLING: &str = "|| or a list or struct literal in a query with subqueries";
-
-/// Most grouping sets of one statement, `CUBE` and `ROLLUP` written out.
-const GROUPING_SETS_MAX: usize = 64;
 
 impl Guard {
     const fn doubles(&self) -> bool {
@@ -81,7 +85,6 @@ impl Visitor for Guard {
         }
         first(&[
             (self.doubles(), DOUBLING),
-            (self.grouping_sets > GROUPING_SETS_MAX, "grouping by so many sets"),
             (swallows(expr), SWALLOWING),
             (compares_rows(expr), "comparing rows of values, such as (a, b) < (c, d),"),
         ])

@@ -11,13 +11,11 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use arrow::datatypes::DataType;
 
+use crate::config::limits::StatementLimits;
 use crate::engine::error::{Complaint, EngineError};
 use crate::engine::expression::long_numbers::LongNumbers;
 use crate::engine::expression::scalar;
 use crate::engine::statement::Literal;
-
-/// Most bytes of the texts of parameters, counted wherever they stand: each place gets a copy.
-const TEXTS_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// `plan` with its parameters, and the long numbers that travel as such, replaced.
 ///
@@ -27,14 +25,17 @@ pub(super) fn bind(
     plan: LogicalPlan,
     params: &[Literal],
     numbers: LongNumbers,
+    limits: &StatementLimits,
 ) -> Result<LogicalPlan, EngineError> {
     let mut given = numbers;
     given.extend((1..).map(|number: usize| format!("${number}")).zip(params.iter().cloned()));
     let named = named(&plan)?;
+    // Each place gets a copy.
     let texts: usize = named.iter().map(|(name, place)| text_bytes(given.get(name)) * place.count).sum();
-    if texts > TEXTS_BYTES_MAX {
+    let most = limits.parameter_bytes_max;
+    if texts > most {
         return Err(EngineError::TooLarge(format!(
-            "parameters, wherever they stand, are more than {TEXTS_BYTES_MAX} bytes together"
+            "parameters, wherever they stand, are more than {most} bytes together"
         )));
     }
     if let Some(missing) = named.keys().find(|name| !given.contains_key(*name)) {

@@ -12,9 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::engine::error::{Complaint, EngineError, TextPosition};
-use crate::engine::expression::names::{
-    Names, check_pattern, did_you_mean, is_regex_operator, nearest, place, regex_operator, rename,
-};
+use crate::engine::expression::names::{Names, did_you_mean, nearest, place, rename};
 use crate::engine::secured::SecuredTable;
 
 /// The names that a query can mean.
@@ -126,18 +124,11 @@ impl VisitorMut for Corrector<'_, '_> {
                 let schema = Schema::empty();
                 let names = Names::new(&schema, self.0.functions);
                 let position = function.name.0.first().and_then(|p| p.as_ident()).map(place);
-                let checked = names
-                    .function(&function.name.to_string(), position)
-                    .and_then(|spelled| check_pattern(spelled, function, position).map(|()| spelled));
-                match checked {
+                match names.function(&function.name.to_string(), position) {
                     Ok(spelled) => rename(function, spelled),
                     Err(error) => return ControlFlow::Break(error),
                 }
             }
-            Expr::BinaryOp { op, .. } if is_regex_operator(op) => {
-                return ControlFlow::Break(regex_operator());
-            }
-            Expr::RLike { .. } | Expr::SimilarTo { .. } => return ControlFlow::Break(regex_operator()),
             _ => {}
         }
         ControlFlow::Continue(())

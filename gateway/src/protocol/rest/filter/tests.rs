@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
+use crate::config::limits::StatementLimits;
 use crate::query::error::TextPosition;
 
 fn read_under(text: &str, limits: &LimitsConfig) -> Result<Filter, QueryError> {
@@ -14,7 +15,8 @@ fn read(text: &str) -> Result<Filter, QueryError> {
 }
 
 fn limits(nodes: usize, depth: usize) -> LimitsConfig {
-    LimitsConfig { expression_nodes_max: nodes, expression_depth_max: depth, ..LimitsConfig::default() }
+    let statements = StatementLimits { nodes_max: nodes, depth_max: depth, ..Default::default() };
+    LimitsConfig { statements, ..LimitsConfig::default() }
 }
 
 #[test]
