@@ -27,6 +27,25 @@ pub(super) fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     Optimizer::new().rules.into_iter().flat_map(|rule| [Arc::clone(&point), rule]).collect()
 }
 
+/// Whether anybody waits for one query, for work that has no points of its own.
+#[derive(Debug, Clone)]
+pub(super) struct Waiting(Option<CancellationToken>);
+
+impl Waiting {
+    /// For the query that is at work. Policies are compiled outside any: somebody always waits then.
+    pub(super) fn for_this() -> Self {
+        Self(ABANDONED.try_with(CancellationToken::clone).ok())
+    }
+
+    /// Fails once nobody waits.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.0.as_ref().is_some_and(CancellationToken::is_cancelled) {
+            return Err(DataFusionError::Execution("nobody waits for the query".to_owned()));
+        }
+        Ok(())
+    }
+}
+
 #[derive(Debug)]
 struct Point;
 
@@ -36,10 +55,7 @@ impl OptimizerRule for Point {
     }
 
     fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        // Policies are compiled outside any query.
-        if ABANDONED.try_with(CancellationToken::is_cancelled).unwrap_or(false) {
-            return Err(DataFusionError::Execution("nobody waits for the query".to_owned()));
-        }
+        Waiting::for_this().check()?;
         Ok(Transformed::no(plan))
     }
 }

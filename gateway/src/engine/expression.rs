@@ -52,7 +52,6 @@ pub(super) fn condition(
         Filter::Text(text) => {
             let mut tree = parse(text, budget)?;
             names.resolve(&mut tree)?;
-            patterns::check(&tree, limits)?;
             let compile = |tree| compile(state, tree, schema, limits);
             compile(tree.clone())
                 .and_then(|expr| boolean(expr, schema))
@@ -60,6 +59,7 @@ pub(super) fn condition(
         }
         Filter::Tree(node) => {
             let expr = tree::to_expr(node, schema.as_arrow(), &names, budget)?;
+            patterns::check(&expr, limits)?;
             let expr = settle(state, expr, schema)?;
             refuse_foreign(&expr)?;
             boolean(expr, schema)
@@ -78,6 +78,7 @@ fn compile(
     let expr = from_ast(state, tree, schema)?;
     let expr = long_numbers::put_back(expr, &numbers).map_err(EngineError::planning)?;
     texts::check(&expr, limits)?;
+    patterns::check(&expr, limits)?;
     let expr = settle(state, expr, schema)?;
     refuse_foreign(&expr)?;
     Ok(expr)

@@ -7,6 +7,7 @@ mod arithmetic;
 pub(super) mod calendar;
 pub(super) mod extremes;
 pub(super) mod guarded;
+pub(super) mod matching;
 mod opaque;
 pub(super) mod sums;
 
@@ -74,8 +75,6 @@ const SCALAR: &[&str] = &[
     "lower",
     "ltrim",
     "octet_length",
-    "regexp_count",
-    "regexp_instr",
     "regexp_like",
     "reverse",
     "right",
@@ -180,7 +179,7 @@ const WINDOW: &[&str] = &[
 pub(super) fn scalar() -> Vec<Arc<ScalarUDF>> {
     let mut all = SessionStateDefaults::default_scalar_functions();
     all.retain(|f| SCALAR.contains(&f.name()));
-    all.into_iter().map(calendar::replaced).collect()
+    all.into_iter().map(calendar::replaced).map(matching::replaced).collect()
 }
 
 /// Functions that policies may use besides: their texts are the operator's own.

@@ -56,6 +56,11 @@ async fn ask(caller: &Caller, way: &str, count: usize) -> Answer {
             let filter = format!("regexp_like(tenant, '{}')", x(count));
             return caller.ask("/v1/tables/accounts/rows", &[("filter", &filter)]).await;
         }
+        "like" => format!("select id from accounts where tenant like '{}'", x(count)),
+        "structured like" => {
+            let filter = json!({ "column": "tenant", "op": "like", "value": x(count) });
+            return caller.post("/v1/tables/accounts/query", &json!({ "filter": filter })).await;
+        }
         "tables" => {
             let tables = few(&["accounts a", "accounts b", "accounts c", "accounts d"]);
             let same = (1..count).map(|at| format!("a.id = {}.id", ["a", "b", "c", "d"][at]));
@@ -87,7 +92,7 @@ fn each_is_kept_at_the_limit_and_refused_past_it() {
             ),
             ("window_text_bytes_max", &["window"]),
             ("parameter_bytes_max", &["parameter"]),
-            ("pattern_bytes_max", &["pattern", "pattern in a filter"]),
+            ("pattern_bytes_max", &["pattern", "pattern in a filter", "like", "structured like"]),
             ("tables_max", &["tables"]),
             ("grouping_sets_max", &["rollup"]),
             ("order_columns_max", &["order"]),

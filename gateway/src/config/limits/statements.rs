@@ -19,11 +19,11 @@ pub struct StatementLimits {
     /// Texts in one filter or query that rows may be made of, all together, in bytes: those that are not just
     /// compared with something.
     pub text_bytes_max: usize,
-    /// The same of one window of a query, whose functions see all rows of a partition at once, in bytes.
+    /// The same of the windows of a query, whose functions see all rows of a partition at once, in bytes.
     pub window_text_bytes_max: usize,
     /// Texts of parameters, counted wherever they stand, all together, in bytes.
     pub parameter_bytes_max: usize,
-    /// Pattern of a regular expression, in bytes: matching costs pattern times text.
+    /// Pattern of a regular expression or of `LIKE`, in bytes: matching costs pattern times text.
     pub pattern_bytes_max: usize,
     /// Regular expression once compiled, in bytes: a short pattern can count far.
     pub pattern_compiled_bytes_max: usize,
@@ -45,7 +45,7 @@ impl Default for StatementLimits {
             window_text_bytes_max: 1024,
             parameter_bytes_max: 4 * 1024 * 1024,
             pattern_bytes_max: 500,
-            pattern_compiled_bytes_max: 2 * 1024 * 1024,
+            pattern_compiled_bytes_max: 512 * 1024,
             tables_max: 64,
             grouping_sets_max: 64,
             order_columns_max: 32,

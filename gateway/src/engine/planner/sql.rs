@@ -93,7 +93,6 @@ pub async fn sql(
     let spelling = spelling::Spelling::of(&query, tables, engine.function_names());
     spelling.correct(&mut query)?;
     let limits = &engine.config.statements;
-    patterns::check(&query, limits)?;
     titles::in_orders(&mut query);
     let numbers = long_numbers::taken(query.as_mut());
     let first = session(engine, tables, engine.config.partitions)?;
@@ -110,6 +109,7 @@ pub async fn sql(
         .map_err(|_| EngineError::Unsupported(Complaint::new("only SELECT is allowed")))?;
     let plan = params::bind(plan, params, numbers, limits)?;
     texts::check_plan(&plan, limits)?;
+    patterns::check_plan(&plan, limits)?;
     let plan = typed_plan(plan).map_err(EngineError::planning)?;
     refuse_repeated_columns(&plan)?;
     let state = session(engine, tables, partitions(engine, &plan, tables.values())?)?;
