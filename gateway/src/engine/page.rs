@@ -21,7 +21,7 @@ use self::condition::Condition;
 use super::error::wording::types_in_words;
 use super::error::{Complaint, EngineError};
 use super::expression::names::Names;
-use super::expression::{column, condition, row_wise, scalar};
+use super::expression::{column, condition, row_wise, scalar, texts};
 use super::keyset::{Key, KeyEncoder};
 use super::secured::SecuredTable;
 use super::secured::crossing::Crossing;
@@ -210,6 +210,8 @@ impl<'a> Bound<'a> {
         let partitions = engine.config.partitions;
         let limits = &engine.config.statements;
         let batch_rows = query.rows_max.saturating_add(1).clamp(128, BATCH_ROWS_MAX);
+        let at_once = texts::rows_at_once(&query.filter).map_err(EngineError::planning)?;
+        let batch_rows = batch_rows.min(at_once);
         let state = engine.session_with_batches(partitions, batch_rows);
         let names = Names::new(&table.schema, engine.function_names());
         let index = |name: &str| -> Result<usize, EngineError> {

@@ -19,7 +19,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
 use super::error::EngineError;
-use super::expression::row_wise;
+use super::expression::{row_wise, texts};
 use super::in_order;
 use super::preempt;
 use super::session::Engine;
@@ -45,8 +45,12 @@ async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Resul
     tokio::task::yield_now().await;
     let mut physical = physical_plan(state, &optimized).await?;
     let mut task = state.task_ctx();
-    if preempt::pairs_rows(&physical) {
-        let small = state.config().clone().with_batch_size(preempt::PAIRING_BATCH_ROWS);
+    let pairing = if preempt::pairs_rows(&physical) { preempt::PAIRING_BATCH_ROWS } else { usize::MAX };
+    let batch_rows = texts::plan_rows_at_once(plan).map_err(EngineError::planning)?.min(pairing);
+    if batch_rows < state.config().batch_size() {
+        let mut small = state.config().clone().with_batch_size(batch_rows);
+        // A sort would put batches together before it makes its keys.
+        small.options_mut().execution.sort_in_place_threshold_bytes = 0;
         let state = SessionStateBuilder::new_from_existing(state.clone()).with_config(small).build();
         physical = physical_plan(&state, &optimized).await?;
         task = state.task_ctx();

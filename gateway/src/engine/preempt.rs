@@ -1,7 +1,7 @@
 //! Giving way: owns the points at which a running plan returns to the scheduler, so that an
 //! abandoned query stops and a short one gets its turn, and the look at the memory of the process there.
 //! DataFusion gives way where data enters a plan; a join can work for minutes on one batch that entered.
-//! Does not bound total time.
+//! Counts what windows keep, which ask the pool for nothing. Does not bound total time.
 
 use std::fmt;
 use std::pin::Pin;
@@ -12,12 +12,15 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::joins::NestedLoopJoinExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::windows::WindowAggExec;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,
+    ReplaceChildrenOptions,
 };
 use futures::{Stream, StreamExt};
 
@@ -27,6 +30,9 @@ const RUN_MAX: Duration = Duration::from_millis(5);
 /// Rows of a batch in plans that pair every row with every other: such an operator comes back
 /// once a batch of its right side, after going over the whole left side.
 pub(super) const PAIRING_BATCH_ROWS: usize = 256;
+
+/// An operator that keeps its rows puts them together as one batch in the end: they are there twice.
+const KEPT_TIMES: usize = 2;
 
 /// Time between two looks at the memory of the process, for one operator.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
@@ -41,11 +47,17 @@ pub(super) fn everywhere(
         if node.children().is_empty() {
             return Ok(Transformed::no(node));
         }
-        Ok(Transformed::yes(
-            Arc::new(PreemptExec { input: node, resident_bytes_max }) as Arc<dyn ExecutionPlan>
-        ))
+        let node = if node.is::<WindowAggExec>() { counted_inputs(node, resident_bytes_max)? } else { node };
+        Ok(Transformed::yes(PreemptExec::over(node, resident_bytes_max, false)))
     })
     .data()
+}
+
+/// `node`, which keeps all that it takes and asks the pool for none of it, with inputs that do.
+fn counted_inputs(node: Arc<dyn ExecutionPlan>, resident_bytes_max: u64) -> Result<Arc<dyn ExecutionPlan>> {
+    let inputs = node.children().into_iter().cloned();
+    let counted = inputs.map(|input| PreemptExec::over(input, resident_bytes_max, true)).collect();
+    node.replace_children(counted, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep))
 }
 
 /// Some operator pairs every row of one side with every row of the other.
@@ -56,8 +68,14 @@ pub(super) fn pairs_rows(plan: &Arc<dyn ExecutionPlan>) -> bool {
 /// `stream`, returning to the scheduler when it has run too long at a stretch.
 pub(super) fn giving_way(stream: SendableRecordBatchStream) -> SendableRecordBatchStream {
     let schema = stream.schema();
-    let patient =
-        GivingWay { inner: stream, batch_rows: usize::MAX, rest: None, since: None, resident: None };
+    let patient = GivingWay {
+        inner: stream,
+        batch_rows: usize::MAX,
+        rest: None,
+        since: None,
+        resident: None,
+        kept: None,
+    };
     Box::pin(RecordBatchStreamAdapter::new(schema, patient))
 }
 
@@ -71,6 +89,8 @@ struct GivingWay {
     /// When the present stretch began.
     since: Option<Instant>,
     resident: Option<Resident>,
+    /// What the operator above keeps.
+    kept: Option<MemoryReservation>,
 }
 
 /// The most that the process may hold, and when it was last looked at.
@@ -110,6 +130,11 @@ impl Stream for GivingWay {
         if polled.is_pending() {
             self.since = None;
         }
+        if let (Poll::Ready(Some(Ok(batch))), Some(kept)) = (&polled, &self.kept)
+            && let Err(full) = kept.try_grow(KEPT_TIMES * batch.get_array_memory_size())
+        {
+            return Poll::Ready(Some(Err(full)));
+        }
         polled.map_ok(|batch| self.first_of(batch))
     }
 }
@@ -130,6 +155,14 @@ impl GivingWay {
 struct PreemptExec {
     input: Arc<dyn ExecutionPlan>,
     resident_bytes_max: u64,
+    /// The operator above keeps what it is given.
+    is_kept: bool,
+}
+
+impl PreemptExec {
+    fn over(input: Arc<dyn ExecutionPlan>, resident_bytes_max: u64, is_kept: bool) -> Arc<dyn ExecutionPlan> {
+        Arc::new(Self { input, resident_bytes_max, is_kept })
+    }
 }
 
 impl DisplayAs for PreemptExec {
@@ -161,7 +194,7 @@ impl ExecutionPlan for PreemptExec {
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match children.into_iter().next() {
-            Some(input) => Ok(Arc::new(Self { input, resident_bytes_max: self.resident_bytes_max })),
+            Some(input) => Ok(Self::over(input, self.resident_bytes_max, self.is_kept)),
             None => Ok(self),
         }
     }
@@ -171,7 +204,7 @@ impl ExecutionPlan for PreemptExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match children.into_iter().next() {
-            Some(input) => Ok(Arc::new(Self { input, resident_bytes_max: self.resident_bytes_max })),
+            Some(input) => Ok(Self::over(input, self.resident_bytes_max, self.is_kept)),
             None => Ok(self),
         }
     }
@@ -185,11 +218,12 @@ impl ExecutionPlan for PreemptExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let batch_rows = context.session_config().batch_size();
+        let kept = self.is_kept.then(|| MemoryConsumer::new("kept rows").register(context.memory_pool()));
         let inner = self.input.execute(partition, context)?;
         let schema = inner.schema();
         let bytes_max = self.resident_bytes_max;
         let resident = (bytes_max > 0).then(|| Resident { bytes_max, looked_at: Instant::now() });
-        let patient = GivingWay { inner, batch_rows, rest: None, since: None, resident };
+        let patient = GivingWay { inner, batch_rows, rest: None, since: None, resident, kept };
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, patient)))
     }
 }

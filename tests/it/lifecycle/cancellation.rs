@@ -4,6 +4,8 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use sluice_tests::client::{Answer, Caller};
 use sluice_tests::gateway::run;
@@ -111,6 +113,29 @@ fn a_page_that_is_scanned_for() {
         body: json!({ "filter": filter, "count": "exact" }),
     };
     run(leave_running("leave-scan", asked));
+}
+
+/// Patterns that are busy for long on each text, in batches of thousands.
+#[test]
+fn queries_that_match_patterns() {
+    let mut random = StdRng::seed_from_u64(7);
+    let text: String = (0..12_000).map(|_| if random.random() { 'a' } else { 'b' }).collect();
+    let like = format!("'%a{}c%'", "_".repeat(480));
+    for (name, condition) in [
+        (
+            "leave-regexp",
+            format!("regexp_like(carrier || '{text}', '((a|b){{0,50}}a(a|b){{50}}){{0,5}}[c-z]')"),
+        ),
+        ("leave-like", format!("carrier || '{text}' like {like}")),
+    ] {
+        run(async {
+            let server = Server::start(of_flights(name, patient()).await).await;
+            let asked = sql(&format!("select count(*) as n from flights where {condition}"));
+            let before = server.ticks();
+            // Planning takes a fraction of that.
+            leave(&server, &asked, || async { server.ticks() > before + 200 }).await;
+        });
+    }
 }
 
 #[test]

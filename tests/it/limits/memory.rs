@@ -227,3 +227,30 @@ fn long_texts_and_names_stay_small_in_memory() {
         assert!(peak < PEAK_BYTES_MAX, "{peak} bytes");
     });
 }
+
+/// A text that a query computes is in none of the columns that it makes of it.
+#[test]
+fn what_is_made_of_a_computed_text_stays_small_in_memory() {
+    const PEAK_BYTES_MAX: u64 = 1024 * MIB as u64;
+    run(async {
+        let lake = Gateway::demo().await.directory.join("lake");
+        let limits = json!({ "query_time_ms_max": 10_000, "memory_bytes_max": 256 * MIB });
+        let setup = Setup::new("computed", accounts::POLICIES)
+            .table(json!({ "name": "flights", "location": lake.join("flights") }))
+            .with(json!({ "limits": limits }));
+        let server = Server::start(setup).await;
+        let admin = server.role("admin");
+        let columns: Vec<_> = (1..60).map(|n| format!("upper(right(x, {})) as c{n}", 9_000 - n)).collect();
+        let computed =
+            format!("(select case when month > 0 then '{}' end as x from flights) t", "x".repeat(9_000));
+        for sql in [
+            format!("select {} from {computed} order by c1 limit 1", columns.join(", ")),
+            format!("select max(y) as y from (select min(x) over () as y from {computed}) u"),
+        ] {
+            let answer = admin.sql(&sql).await;
+            assert!([503, 504].contains(&answer.status), "{} {}", answer.status, answer.text());
+        }
+        let peak = server.peak_bytes();
+        assert!(peak < PEAK_BYTES_MAX, "{peak} bytes");
+    });
+}

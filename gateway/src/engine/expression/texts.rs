@@ -13,6 +13,12 @@ use crate::engine::error::EngineError;
 /// What joining two texts counts as: a thousand of them make a thousand of a column's text.
 const JOINED_BYTES: usize = 64;
 
+/// What an operator may make of a statement's own texts at once, in bytes.
+const AT_ONCE_BYTES: usize = 2 * 1024 * 1024;
+
+/// Bytes of a pattern for which a text costs as much again: matching costs the product of both.
+const PATTERN_BYTES: usize = 16;
+
 /// Refuses an expression whose texts are too long.
 pub(super) fn check(expr: &Expr, limits: &StatementLimits) -> std::result::Result<(), EngineError> {
     refuse_over(limits.text_bytes_max, bytes(expr).map_err(EngineError::planning)?)
@@ -23,13 +29,13 @@ pub(in crate::engine) fn check_plan(
     plan: &LogicalPlan,
     limits: &StatementLimits,
 ) -> std::result::Result<(), EngineError> {
-    let (mut all, mut in_windows) = (0_usize, 0);
+    let (mut all, mut in_windows) = (0_usize, 0_usize);
     let walked = plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
             let bytes = bytes(expr)?;
             all = all.saturating_add(bytes);
             if matches!(node, LogicalPlan::Window(_)) {
-                in_windows = in_windows.max(bytes);
+                in_windows = in_windows.saturating_add(bytes);
             }
             Ok(TreeNodeRecursion::Continue)
         })
@@ -37,11 +43,60 @@ pub(in crate::engine) fn check_plan(
     walked.map_err(EngineError::planning)?;
     if in_windows > limits.window_text_bytes_max {
         return Err(EngineError::TooLarge(format!(
-            "the texts in a window function are more than {} bytes",
+            "the texts in window functions are more than {} bytes together",
             limits.window_text_bytes_max
         )));
     }
     refuse_over(limits.text_bytes_max, all)
+}
+
+/// Rows of a batch at most when these expressions are evaluated on it at once. An operator does not come back
+/// before it is through with a batch.
+pub(in crate::engine) fn rows_at_once<'e>(exprs: impl IntoIterator<Item = &'e Expr>) -> Result<usize> {
+    let mut work = Work::default();
+    exprs.into_iter().try_for_each(|expr| work.add(expr))?;
+    Ok(work.rows())
+}
+
+/// The same for the operators of a plan.
+pub(in crate::engine) fn plan_rows_at_once(plan: &LogicalPlan) -> Result<usize> {
+    let mut all = Work::default();
+    plan.apply_with_subqueries(|node| {
+        let mut work = Work::default();
+        node.apply_expressions(|expr| work.add(expr).map(|()| TreeNodeRecursion::Continue))?;
+        // Texts come from any operator below.
+        all.bytes = all.bytes.saturating_add(work.bytes);
+        all.times = all.times.max(work.times);
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(all.rows())
+}
+
+#[derive(Default)]
+struct Work {
+    bytes: usize,
+    /// How often all of the texts may be gone through.
+    times: usize,
+}
+
+impl Work {
+    fn add(&mut self, expr: &Expr) -> Result<()> {
+        self.bytes = self.bytes.saturating_add(bytes(expr)?);
+        let mut pattern_bytes = 0;
+        expr.apply(|node| {
+            if let Expr::Like(like) = node {
+                pattern_bytes += literal_bytes(&like.pattern);
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        self.times = self.times.saturating_add(1 + pattern_bytes / PATTERN_BYTES);
+        Ok(())
+    }
+
+    fn rows(&self) -> usize {
+        let row_bytes = self.bytes.saturating_mul(self.times).max(1);
+        (AT_ONCE_BYTES / row_bytes).max(1)
+    }
 }
 
 fn refuse_over(bytes_max: usize, bytes: usize) -> std::result::Result<(), EngineError> {
