@@ -46,6 +46,8 @@ pub enum Pin {
     Asked(VersionSelector),
     /// A cursor's version: the walk goes on where it was allowed to begin.
     Cursor(u64),
+    /// The same of a walk that began by asking for a version, which takes the grant as long as it goes on.
+    TravellingCursor(u64),
 }
 
 impl AuthorizedQuery {
@@ -168,17 +170,23 @@ impl Authority<'_> {
                 return table.current().ok_or_else(|| unavailable(None));
             }
             Pin::Cursor(version) => table.at_version(version).await,
-            Pin::Asked(_) if !self.policies.may_time_travel(&self.principal.role, table.name()) => {
+            Pin::Asked(_) | Pin::TravellingCursor(_)
+                if !self.policies.may_time_travel(&self.principal.role, table.name()) =>
+            {
                 return Err(EngineError::Forbidden(format!(
                     "this role may not read older versions of table \"{}\"",
                     table.name()
                 )));
             }
-            Pin::Asked(VersionSelector::Version(version)) => table.at_version(version).await,
+            Pin::TravellingCursor(version) | Pin::Asked(VersionSelector::Version(version)) => {
+                table.at_version(version).await
+            }
             Pin::Asked(VersionSelector::AsOf(time)) => table.as_of(time).await,
         };
         found.map_err(|error| match (pin, error) {
-            (Pin::Cursor(_), CatalogError::VersionNotFound { .. }) => EngineError::Expired,
+            (Pin::Cursor(_) | Pin::TravellingCursor(_), CatalogError::VersionNotFound { .. }) => {
+                EngineError::Expired
+            }
             (_, CatalogError::VersionNotFound { version }) => {
                 EngineError::NotFound(format!("version {version} of table \"{}\" not found", table.name()))
             }

@@ -19,7 +19,7 @@ use crate::config::cursors::CursorConfig;
 use crate::engine::page::Position;
 
 /// First byte of every cursor. Another layout, or another byte order of keys, takes another one.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// Bytes of the nonce of AES-256-GCM-SIV (RFC 8452).
 const NONCE_BYTES: usize = 12;
@@ -38,6 +38,8 @@ pub(super) struct Cursor {
     pub(super) table_id: String,
     /// Where to continue.
     pub(super) position: SealedPosition,
+    /// The walk began by asking for a version.
+    pub(super) travels: bool,
     /// Read the rows before the position.
     pub(super) backward: bool,
     /// Digest of filter and order.

@@ -28,11 +28,16 @@ pub(super) async fn run(shared: &Arc<Shared>, request: Request) -> Result<Respon
         Some((cursor, _)) if continues(cursor, &request.statement) => match request.version {
             // The time that the first page was asked at leads to the cursor's version again.
             as_of @ VersionSelector::AsOf(_) => Pin::Asked(as_of),
+            _ if cursor.travels => Pin::TravellingCursor(cursor.version),
             _ => Pin::Cursor(cursor.version),
         },
         // A cursor of another table says nothing about this one's versions.
         Some(_) => Pin::Asked(VersionSelector::Latest),
         None => Pin::Asked(request.version),
+    };
+    let travels = match &opened {
+        Some((cursor, _)) => cursor.travels,
+        None => request.version != VersionSelector::Latest,
     };
     let policies = Arc::clone(&shared.policies.borrow());
     let authority = Authority {
@@ -45,7 +50,7 @@ pub(super) async fn run(shared: &Arc<Shared>, request: Request) -> Result<Respon
     let tables: Vec<TableMeta> = query.tables().values().map(|table| meta(table)).collect();
     let authorized = Instant::now();
     let mut answer = match query.statement() {
-        Statement::Select(select) => self::select(shared, &query, select, opened).await?,
+        Statement::Select(select) => self::select(shared, &query, select, opened, travels).await?,
         Statement::Lookup(lookup) => self::lookup(shared, &query, lookup).await?,
         Statement::Aggregate(aggregate) => self::aggregate(shared, &query, aggregate).await?,
         Statement::Sql(sql) => {
@@ -104,6 +109,7 @@ async fn select(
     query: &AuthorizedQuery,
     select: &Select,
     opened: Opened,
+    travels: bool,
 ) -> Result<Response, QueryError> {
     let table = query.table()?;
     let question = question(table, select.filter.as_ref(), &select.order)?;
@@ -144,7 +150,8 @@ async fn select(
         true => Some(page::count(&shared.engine, table, filter).await?),
         false => None,
     };
-    let info = page_info(shared, &key_id, table, question, &page)?;
+    let walk = Walk { key_id: &key_id, question, travels };
+    let info = page_info(shared, table, &walk, &page)?;
     Ok(Response {
         schema: page.rows.schema(),
         batches: vec![page.rows],
@@ -205,23 +212,30 @@ fn page_rows(shared: &Shared, table: &SecuredTable, asked: Option<usize>) -> Res
     }
 }
 
+/// What all pages of a walk have in common.
+struct Walk<'a> {
+    key_id: &'a str,
+    question: Digest,
+    travels: bool,
+}
+
 fn page_info(
     shared: &Shared,
-    key_id: &str,
     table: &SecuredTable,
-    question: Digest,
+    walk: &Walk<'_>,
     page: &Page,
 ) -> Result<PageInfo, QueryError> {
     let seal = |position: &Position, backward: bool| {
         shared.sealer.seal(
-            key_id,
+            walk.key_id,
             &Cursor {
                 table: table.name().to_owned(),
                 version: table.snapshot().version(),
                 table_id: table.snapshot().table_id().to_owned(),
                 position: SealedPosition::from(position),
+                travels: walk.travels,
                 backward,
-                question: question.clone(),
+                question: walk.question.clone(),
                 fingerprint: Digest::of(table.fingerprint().as_bytes()),
                 expires_ms: shared.sealer.expiry(),
             },

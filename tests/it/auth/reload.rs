@@ -80,6 +80,35 @@ fn an_open_cursor_obeys_the_new_policy_at_once() {
 }
 
 #[test]
+fn a_walk_through_an_older_version_ends_with_the_grant() {
+    run(async {
+        let gateway = gateway("reload-travel").await;
+        let reader = gateway.role("reader");
+        let begin = |parameters: &'static str| {
+            let reader = &reader;
+            async move {
+                let page =
+                    reader.get(&format!("{ROWS}?limit=10{parameters}")).await.expect_status(200).json();
+                format!("{ROWS}?limit=10&cursor={}", page["page"]["next_cursor"].as_str().unwrap())
+            }
+        };
+        let (plain, travelling) = (begin("").await, begin("&version=1").await);
+        let page = reader.get(&travelling).await.expect_status(200).json();
+        let later = format!("{ROWS}?limit=10&cursor={}", page["page"]["next_cursor"].as_str().unwrap());
+        replace(&gateway, &policies("id >= 0").replace("time_travel: true", "time_travel: false"));
+        let after = until("the grant is gone", || async {
+            let answer = reader.get(&travelling).await;
+            (answer.status != 200).then_some(answer)
+        })
+        .await;
+        assert_eq!((after.status, after.code().as_str()), (403, "forbidden"), "{}", after.text());
+        assert_eq!(reader.get(&later).await.code(), "forbidden");
+        assert_eq!(reader.get(&plain).await.expect_status(200).data().len(), 10);
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
 fn a_table_that_is_taken_away_is_not_found_by_its_cursor() {
     run(async {
         let gateway = gateway("reload-gone").await;

@@ -16,6 +16,7 @@ fn cursor(key: &str) -> Cursor {
         version: 3,
         table_id: "id".to_owned(),
         position: SealedPosition::Key(key.to_owned()),
+        travels: false,
         backward: true,
         question: Digest::of(&[1; 32]),
         fingerprint: Digest::of(&[2; 32]),
