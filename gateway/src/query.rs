@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::admission::{Admission, QueryClass};
+use self::admission::{Admission, Held, QueryClass};
 use self::cursor::CursorSealer;
 use self::error::{ErrorCode, QueryError};
 use self::request::{Request, VersionSelector};
@@ -79,6 +79,11 @@ impl QueryService {
                 sealer,
             }),
         }
+    }
+
+    /// Where the memory of a request of this caller is counted while it is read.
+    pub fn hold(&self, principal: &Principal) -> Held {
+        self.shared.admission.hold(principal)
     }
 
     /// Answers a request. Dropping the future cancels the query. The answer counts as memory of its

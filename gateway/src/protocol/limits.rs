@@ -81,15 +81,17 @@ const DISCARDED_TIMES_MAX: usize = 4;
 const DISCARD_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Reads a whole body; nothing over the limit is kept. A caller that asks first (`Expect: 100-continue`)
-/// is not told to go on when the length that it names is over the limit.
+/// is not told to go on when the length that it names is over the limit. What has come so far is told to `grown`, which may refuse more.
 ///
 /// # Errors
-/// `request_too_large` over the limit; `invalid_request` when it does not arrive in time or whole.
+/// `request_too_large` over the limit; `invalid_request` when it does not arrive in time or whole;
+/// whatever `grown` refuses.
 pub async fn read_body(
     headers: &HeaderMap,
     mut body: Body,
     limits: &LimitsConfig,
     wait_max: Duration,
+    grown: impl FnMut(usize) -> Result<(), QueryError>,
 ) -> Result<Bytes, QueryError> {
     let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let is_over = declared.is_some_and(|length| length > limits.body_bytes_max as u64);
@@ -102,29 +104,36 @@ pub async fn read_body(
         if is_over {
             return Ok(None);
         }
-        collect_up_to(&mut body, limits.body_bytes_max).await
+        collect_up_to(&mut body, limits.body_bytes_max, grown).await
     };
     match tokio::time::timeout(wait_max, reading).await {
         Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(Err(refusal)) => Err(refusal),
         Ok(Ok(None)) => {
             let discarding = discard(body, limits.body_bytes_max.saturating_mul(DISCARDED_TIMES_MAX));
             // Whether the rest came in time makes no difference to the answer.
             let _ = tokio::time::timeout(DISCARD_WAIT_MAX, discarding).await;
             Err(too_large)
         }
-        Ok(Err(_)) => Err(QueryError::new(ErrorCode::InvalidRequest, "the request body ended early")),
         Err(_) => Err(QueryError::new(ErrorCode::InvalidRequest, "the request body did not arrive in time")),
     }
 }
 
 /// The body; `None` as soon as it is over the limit.
-async fn collect_up_to(body: &mut Body, bytes_max: usize) -> Result<Option<Bytes>, axum::Error> {
+async fn collect_up_to(
+    body: &mut Body,
+    bytes_max: usize,
+    mut grown: impl FnMut(usize) -> Result<(), QueryError>,
+) -> Result<Option<Bytes>, QueryError> {
     let mut collected = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
+        let frame =
+            frame.map_err(|_| QueryError::new(ErrorCode::InvalidRequest, "the request body ended early"))?;
+        let Ok(data) = frame.into_data() else { continue };
         if collected.len() + data.len() > bytes_max {
             return Ok(None);
         }
+        grown(collected.len() + data.len())?;
         collected.extend_from_slice(&data);
     }
     Ok(Some(collected.freeze()))
@@ -148,7 +157,10 @@ mod tests {
 
     async fn read(bytes: usize) -> Result<Bytes, QueryError> {
         let limits = LimitsConfig { body_bytes_max: 10, ..LimitsConfig::default() };
-        read_body(&HeaderMap::new(), Body::from(vec![b'x'; bytes]), &limits, Duration::from_secs(9)).await
+        read_body(&HeaderMap::new(), Body::from(vec![b'x'; bytes]), &limits, Duration::from_secs(9), |_| {
+            Ok(())
+        })
+        .await
     }
 
     #[tokio::test]
@@ -163,7 +175,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_LENGTH, "11".parse().unwrap());
         let never = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
-        let refused = read_body(&headers, never, &limits, Duration::from_secs(9)).await.unwrap_err();
+        let refused =
+            read_body(&headers, never, &limits, Duration::from_secs(9), |_| Ok(())).await.unwrap_err();
         assert_eq!(refused.code, ErrorCode::RequestTooLarge);
     }
 
@@ -171,7 +184,9 @@ mod tests {
     async fn a_body_that_never_comes_is_given_up() {
         let never = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
         let limits = LimitsConfig::default();
-        let refused = read_body(&HeaderMap::new(), never, &limits, Duration::from_secs(9)).await.unwrap_err();
+        let refused = read_body(&HeaderMap::new(), never, &limits, Duration::from_secs(9), |_| Ok(()))
+            .await
+            .unwrap_err();
         assert_eq!(refused.code, ErrorCode::InvalidRequest);
     }
 

@@ -18,8 +18,8 @@ const ANSWER_BYTES: usize = 20_000_000;
 /// Two answers fit, with what it takes to encode the second; three do not.
 const ROOM: usize = 2 * ANSWER_BYTES + ANSWER_BYTES / 2;
 
-const OF_SUBJECT: &str = "answers that this subject has not read take too much memory";
-const OF_ALL: &str = "answers that nobody has read take too much memory";
+const OF_SUBJECT: &str = "requests and unread answers of this subject take too much memory";
+const OF_ALL: &str = "requests and unread answers take too much memory";
 
 /// Small in memory and long as JSON: 40,000 numbers, each under a name of 500 letters.
 fn long() -> String {

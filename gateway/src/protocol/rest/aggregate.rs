@@ -37,6 +37,7 @@ pub(super) async fn groups(State(door): State<Arc<RestDoor>>, request: Request) 
         order: order_keys(asked.order.as_ref())?,
         limit: row_limit(asked.limit.map(|Whole(limit)| limit))?,
     };
+    drop(bytes);
     answer(&door, call, Statement::Aggregate(aggregate), version, Form::Rows).await
 }
 

@@ -1,6 +1,8 @@
 //! One authenticated call: owns the order in which a request is looked at before its own handler
 //! does. Does not know what is asked.
 
+use std::ops::Deref;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Uri, request};
@@ -16,6 +18,7 @@ use super::problem::Problem;
 use super::target::{self, Params};
 use super::{TABLE_SEGMENT, body};
 use crate::protocol::limits::read_body;
+use crate::query::admission::Held;
 use crate::query::error::QueryError;
 
 /// A call whose caller is known and whose answer it will be able to read.
@@ -65,10 +68,29 @@ impl Call {
     }
 
     /// The JSON body, within its limits. Calls with a body take no parameters.
-    pub(super) async fn read(&self, door: &RestDoor, body: Body) -> Result<Bytes, QueryError> {
+    pub(super) async fn read(&self, door: &RestDoor, body: Body) -> Result<ReadBody, QueryError> {
         self.params(&[])?;
         check_content(self.headers())?;
-        read_body(self.headers(), body, &door.limits, door.body_read_timeout).await
+        let mut held = door.service.hold(&self.principal);
+        let wait_max = door.body_read_timeout;
+        let grown = |bytes| held.resize(bytes);
+        let bytes = read_body(self.headers(), body, &door.limits, wait_max, grown).await?;
+        Ok(ReadBody { bytes, _held: held })
+    }
+}
+
+/// A body that was read. It counts among what its caller holds until it is dropped, which is to be before the
+/// answer is: a subject's only answer is always let through.
+pub(super) struct ReadBody {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl Deref for ReadBody {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) async fn page(State(door): State<Arc<RestDoor>>, request: Request) ->
         cursor: asked.cursor,
         count_exact: count_exact(asked.count.as_deref())?,
     };
+    drop(bytes);
     answer(&door, call, Statement::Select(select), version, Form::Rows).await
 }
 

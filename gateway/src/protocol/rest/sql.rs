@@ -25,6 +25,7 @@ pub(super) async fn select(State(door): State<Arc<RestDoor>>, request: Request) 
     let asked: SqlBody<'_> = typed(&bytes, &door)?;
     let version = version_selector(asked.version.map(|Whole(version)| version), asked.as_of.as_deref())?;
     let sql = Sql { text: asked.sql, params: parameters(&asked.params)? };
+    drop(bytes);
     answer(&door, call, Statement::Sql(sql), version, Form::RowsOfTables).await
 }
 

@@ -1,5 +1,5 @@
-//! Memory of answers that their callers have not taken: owns its count, in all and by subject, and
-//! the refusal of more. Does not know where the bytes are.
+//! Memory of answers that their callers have not taken, and of requests that are being read: owns its count, in
+//! all and by subject, and the refusal of more. Does not know where the bytes are.
 //!
 //! A query leaves its slot once its answer is computed; how long the answer then stays in memory
 //! is up to its caller.
@@ -75,11 +75,11 @@ impl Held {
         let others = counts.bytes.saturating_sub(self.bytes);
         if bytes > self.bytes && others_of_subject > 0 {
             if others_of_subject.saturating_add(bytes) > self.ledger.subject_bytes_max {
-                let message = "answers that this subject has not read take too much memory";
+                let message = "requests and unread answers of this subject take too much memory";
                 return Err(overloaded(message).with_hint(HINT));
             }
             if others.saturating_add(bytes) > self.ledger.bytes_max {
-                return Err(overloaded("answers that nobody has read take too much memory").with_hint(HINT));
+                return Err(overloaded("requests and unread answers take too much memory").with_hint(HINT));
             }
         }
         counts.bytes = others.saturating_add(bytes);
