@@ -1,6 +1,8 @@
 //! Size and depth of a text, counted on its tokens before anything recursive touches it. Owns the budget and
 //! its refusal; parses nothing.
 
+use std::sync::{Mutex, PoisonError};
+
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
@@ -8,6 +10,10 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use super::parse_error;
 use crate::config::limits::StatementLimits;
 use crate::engine::error::EngineError;
+
+/// Longer texts are measured one at a time.
+const LONG_TEXT_BYTES: usize = 64 * 1024;
+static LONG_TEXT: Mutex<()> = Mutex::new(());
 
 /// How large an expression may be.
 #[derive(Debug, Clone, Copy)]
@@ -39,13 +45,18 @@ impl Budget {
 /// brackets; commas, closing brackets and white space are free. Depth is open brackets and `CASE`s plus prefix operators in
 /// a row.
 pub(in crate::engine) fn measure(text: &str, budget: Budget) -> Result<Vec<TokenWithSpan>, EngineError> {
-    let tokens = Tokenizer::new(&GenericDialect {}, text)
+    // Tokens take a hundred times the memory of what they are made of.
+    let _turn =
+        (text.len() > LONG_TEXT_BYTES).then(|| LONG_TEXT.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut tokens = Tokenizer::new(&GenericDialect {}, text)
         .tokenize_with_location()
         .map_err(|e| parse_error(&e.to_string(), text))?;
+    tokens.dedup_by(|next, kept| is_space(&next.token) && is_space(&kept.token));
+    tokens.shrink_to_fit();
     let (mut nodes, mut open, mut prefixes) = (0_usize, 0_usize, 0_usize);
     for token in &tokens {
         match &token.token {
-            Token::Whitespace(_) => continue,
+            space if is_space(space) => continue,
             Token::LParen | Token::LBracket | Token::LBrace => {
                 nodes += 1;
                 open += 1;
@@ -68,6 +79,10 @@ pub(in crate::engine) fn measure(text: &str, budget: Budget) -> Result<Vec<Token
         }
     }
     Ok(tokens)
+}
+
+const fn is_space(token: &Token) -> bool {
+    matches!(token, Token::Whitespace(_))
 }
 
 fn is_prefix(token: &Token) -> bool {
