@@ -129,7 +129,11 @@ fn a_directory_of_somebody_else_is_left_alone() {
 fn every_line_of_the_welcome_works_when_pasted() {
     run(async {
         let gateway = Gateway::demo().await;
-        let text = welcome(gateway.addr(), &gateway.directory);
+        let text = welcome(gateway.addr(), &gateway.directory).unwrap();
+        for role in ["admin", "analyst", "partner"] {
+            let token = fs::read_to_string(gateway.directory.join(format!("tokens/{role}.jwt"))).unwrap();
+            assert!(text.lines().any(|line| line == token), "{text}");
+        }
         let script = text.replace("\\\n", " ");
         let lines: Vec<&str> =
             script.lines().map(str::trim).filter(|line| line.starts_with("curl ")).collect();

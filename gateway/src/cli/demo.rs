@@ -21,7 +21,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), CliError> {
         started = App::start(config) => started?,
         () = stop.received() => return Ok(()),
     };
-    output::say(welcome(app.http_addr, &options.data_dir))?;
+    output::say(welcome(app.http_addr, &options.data_dir)?)?;
     stop.received().await;
     app.shutdown().await;
     Ok(())

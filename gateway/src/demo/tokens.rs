@@ -17,15 +17,20 @@ pub(super) const ROLES: [&str; 3] = ["admin", "analyst", "partner"];
 /// Long enough that a demo left open over a weekend still answers.
 const LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// Place of all tokens.
+pub(super) fn token_directory(data_dir: &Path) -> PathBuf {
+    data_dir.join("tokens")
+}
+
 /// Place of a role's token.
 pub(super) fn token_file(data_dir: &Path, role: &str) -> PathBuf {
-    data_dir.join("tokens").join(format!("{role}.jwt"))
+    token_directory(data_dir).join(format!("{role}.jwt"))
 }
 
 /// Mints and writes a token for each demo role, readable by the owner alone.
 pub(super) fn mint_all(data_dir: &Path) -> Result<(), DemoError> {
     let ring = KeyRing::load(&config::signing_ring(data_dir)).map_err(DemoError::Keys)?;
-    let directory = data_dir.join("tokens");
+    let directory = token_directory(data_dir);
     fs::create_dir_all(&directory).map_err(DemoError::io(&directory))?;
     for role in ROLES {
         let minted = mint_for(ring.current(), role)?;

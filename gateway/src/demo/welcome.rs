@@ -1,25 +1,40 @@
 //! What the demo prints once it listens: owns the roles' introductions and the lines to paste.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::tokens::token_file;
+use super::DemoError;
+use super::tokens::{token_directory, token_file};
 
 /// Roles, tokens and a handful of curl lines for the gateway at `http_addr`, whose demo lives
 /// under `data_dir`.
-pub fn welcome(http_addr: SocketAddr, data_dir: &Path) -> String {
+///
+/// # Errors
+/// When a token that was minted for it cannot be read.
+pub fn welcome(http_addr: SocketAddr, data_dir: &Path) -> Result<String, DemoError> {
+    let token = |role: &str| {
+        let file = token_file(data_dir, role);
+        fs::read_to_string(&file).map_err(DemoError::io(&file))
+    };
     let url = format!("http://{http_addr}");
     let bearer = |role: &str| {
         format!("-H \"Authorization: Bearer $(cat {})\"", shell_word(&token_file(data_dir, role)))
     };
     let (admin, analyst, partner) = (bearer("admin"), bearer("analyst"), bearer("partner"));
-    format!(
+    Ok(format!(
         r#"Sluice serves the demo lake on {url}
 
-Roles and their tokens (valid for 7 days, minted at every start):
-  admin    everything in the clear, time travel   {admin_file}
-  analyst  every row, people and planes masked    {analyst_file}
-  partner  only flights of carriers UA and B6     {partner_file}
+Roles and their tokens (valid for 7 days, minted at every start, also in {directory}):
+
+  admin    everything in the clear, time travel
+{admin_token}
+
+  analyst  every row, people and planes masked
+{analyst_token}
+
+  partner  only flights of carriers UA and B6
+{partner_token}
 
 Paste any of these:
 
@@ -49,10 +64,11 @@ Paste any of these:
   # the table as it was before the last three months were added
   curl -sG {admin} {url}/v1/tables/flights/rows -d version=3 -d count=exact -d limit=1
 "#,
-        admin_file = token_file(data_dir, "admin").display(),
-        analyst_file = token_file(data_dir, "analyst").display(),
-        partner_file = token_file(data_dir, "partner").display(),
-    )
+        directory = token_directory(data_dir).display(),
+        admin_token = token("admin")?,
+        analyst_token = token("analyst")?,
+        partner_token = token("partner")?,
+    ))
 }
 
 /// The path as one word of a shell command inside double quotes and a command substitution.
