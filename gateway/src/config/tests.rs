@@ -43,14 +43,16 @@ fn an_unknown_field_is_refused_with_its_line() {
 #[test]
 fn every_broken_relation_is_reported_at_its_own_line() {
     let text =
-        format!("{SOUND}limits:\n  page_rows_max: 10\n  page_rows_default: 11\ncursors:\n  ttl_ms: 0\n");
+        format!("{SOUND}limits:\n  page_rows_max: 10\n  page_rows_default: 11\ncursors:\n  ttl_ms: 0\n")
+            .replacen("tokens:\n", "tokens:\n  token_bytes_max: 0\n", 1);
     let problems = load(&text).unwrap_err();
     let places: Vec<(u64, &str)> = problems.iter().map(|one| (one.line, one.message.as_str())).collect();
     assert_eq!(
         places,
         vec![
-            (8, "\"limits.page_rows_default\" must be at most page_rows_max (10)"),
-            (10, "\"cursors.ttl_ms\" must be at least 1"),
+            (3, "\"tokens.token_bytes_max\" must be at least 1"),
+            (9, "\"limits.page_rows_default\" must be at most page_rows_max (10)"),
+            (11, "\"cursors.ttl_ms\" must be at least 1"),
         ]
     );
 }

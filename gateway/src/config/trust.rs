@@ -68,6 +68,9 @@ pub(super) fn token_problems(tokens: &TokenConfig) -> Vec<(&'static str, String)
         ("cache_entries_max", tokens.cache_entries_max, ceilings::COUNT),
         ("token_bytes_max", tokens.token_bytes_max as u64, ceilings::BYTES),
     ]);
+    if tokens.token_bytes_max == 0 {
+        found.push(("token_bytes_max", "must be at least 1".to_owned()));
+    }
     if tokens.anonymous_role.as_ref().is_some_and(String::is_empty) {
         found.push(("anonymous_role", "is empty; leave it out to refuse callers without a token".to_owned()));
     }

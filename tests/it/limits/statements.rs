@@ -71,6 +71,10 @@ async fn ask(caller: &Caller, way: &str, count: usize) -> Answer {
                 few(&["tenant", "note", "email", "id", "bal"]).rsplit_once(", ").unwrap().0.to_owned();
             format!("select count(*) as n from accounts group by rollup ({columns})")
         }
+        "grouping sets" => {
+            let sets = few(&["(tenant)", "(note)", "(email)", "(id)", "(bal)"]);
+            format!("select count(*) as n from accounts group by grouping sets ({sets})")
+        }
         "order" => {
             let order = few(&["tenant", "note", "email", "bal"]).replace(' ', "");
             return caller.ask("/v1/tables/accounts/rows", &[("order", &order)]).await;
@@ -94,7 +98,7 @@ fn each_is_kept_at_the_limit_and_refused_past_it() {
             ("parameter_bytes_max", &["parameter"]),
             ("pattern_bytes_max", &["pattern", "pattern in a filter", "like", "structured like"]),
             ("tables_max", &["tables"]),
-            ("grouping_sets_max", &["rollup"]),
+            ("grouping_sets_max", &["rollup", "grouping sets"]),
             ("order_columns_max", &["order"]),
         ] {
             let most = LIMITS.iter().find(|(name, _)| *name == field).unwrap().1;

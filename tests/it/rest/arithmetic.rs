@@ -92,6 +92,9 @@ fn a_sum_that_does_not_fit_is_an_error() {
                       from accounts order by id limit 3";
         let rows = alice.sql(window).await.expect_status(200).data().clone();
         assert_eq!(Value::from(rows), json!([{"id": 1, "v": 1}, {"id": 2, "v": 3}, {"id": 4, "v": 6}]));
+        // The engine's own would wrap around.
+        let distinct = admin.sql(&window.replace("sum(big)", "sum(distinct big)")).await;
+        assert_eq!(distinct.code(), "unsupported_statement", "{}", distinct.text());
         gateway.shutdown().await;
     });
 }

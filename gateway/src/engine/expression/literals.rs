@@ -4,7 +4,7 @@
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, i256};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::{DFSchema, ScalarValue, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast};
 
@@ -51,21 +51,22 @@ pub(in crate::engine) fn typed(expr: Expr, schema: &DFSchema) -> Result<Expr> {
     expr.transform_up(|node| {
         Ok(match node {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
-                let right = beside(&left, *right, schema);
-                let left = beside(&right, *left, schema);
+                let right = beside(&left, *right, schema)?;
+                let left = beside(&right, *left, schema)?;
                 let (left, right) = as_doubles(left, right, schema);
                 Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
             }
             Expr::Between(mut between) => {
-                *between.low = beside(&between.expr, *between.low, schema);
-                *between.high = beside(&between.expr, *between.high, schema);
+                *between.low = beside(&between.expr, *between.low, schema)?;
+                *between.high = beside(&between.expr, *between.high, schema)?;
                 (*between.expr, *between.low) = as_doubles(*between.expr, *between.low, schema);
                 (*between.expr, *between.high) = as_doubles(*between.expr, *between.high, schema);
                 Transformed::yes(Expr::Between(between))
             }
             Expr::InList(mut list) => {
                 let items = std::mem::take(&mut list.list);
-                list.list = items.into_iter().map(|item| beside(&list.expr, item, schema)).collect();
+                list.list =
+                    items.into_iter().map(|item| beside(&list.expr, item, schema)).collect::<Result<_>>()?;
                 Transformed::yes(membership::written_out(list))
             }
             other => Transformed::no(other),
@@ -113,9 +114,9 @@ pub(in crate::engine) fn typed_plan(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 /// `literal`, in the type of `other` where it has an exact value there.
-fn beside(other: &Expr, literal: Expr, schema: &DFSchema) -> Expr {
-    let Expr::Literal(value, metadata) = &literal else { return literal };
-    let Ok(wanted) = other.get_type(schema) else { return literal };
+fn beside(other: &Expr, literal: Expr, schema: &DFSchema) -> Result<Expr> {
+    let Expr::Literal(value, metadata) = &literal else { return Ok(literal) };
+    let Ok(wanted) = other.get_type(schema) else { return Ok(literal) };
     let exact = match (&wanted, value) {
         // The number as it was written: the shortest text of a double is the text that it was read
         // from, up to fifteen digits.
@@ -129,12 +130,27 @@ fn beside(other: &Expr, literal: Expr, schema: &DFSchema) -> Expr {
         (DataType::Decimal128(..) | DataType::Decimal256(..), ScalarValue::Utf8(Some(text))) => {
             decimal(text, &wanted)
         }
-        (DataType::Timestamp(_, _) | DataType::Date32, ScalarValue::Utf8(Some(_))) => {
-            value.cast_to(&wanted).ok().filter(|typed| !typed.is_null())
+        (DataType::Timestamp(_, _) | DataType::Date32, ScalarValue::Utf8(Some(text))) => {
+            let typed = value.cast_to(&wanted).ok().filter(|typed| !typed.is_null());
+            if typed.is_some() && wanted != DataType::Date32 && is_finer_than_microseconds(text) {
+                // Cut to what the column holds it would be another time.
+                return plan_err!("the fraction of \"{text}\" has more than {MICROSECOND_DIGITS} digits");
+            }
+            typed
         }
         _ => None,
     };
-    exact.map_or_else(|| literal.clone(), |typed| Expr::Literal(typed, metadata.clone()))
+    Ok(exact.map_or_else(|| literal.clone(), |typed| Expr::Literal(typed, metadata.clone())))
+}
+
+/// Digits of a fraction of a second that a timestamp holds.
+const MICROSECOND_DIGITS: usize = 6;
+
+/// Whether a text that is a time names one between two microseconds.
+pub(in crate::engine) fn is_finer_than_microseconds(text: &str) -> bool {
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit);
+    digits.skip(MICROSECOND_DIGITS).any(|digit| digit != b'0')
 }
 
 const fn is_decimal(data_type: &DataType) -> bool {
@@ -302,5 +318,18 @@ mod tests {
             ScalarValue::TimestampMicrosecond(Some(253_402_214_400_000_000), Some("UTC".into()))
         );
         assert_eq!(literal_of(col("at").eq(lit("no date"))), ScalarValue::Utf8(Some("no date".to_owned())));
+    }
+
+    #[test]
+    fn a_time_between_two_microseconds_is_not_cut() {
+        let compared = |text: &str| typed(col("at").gt_eq(lit(text)), &schema());
+        assert!(compared("2013-01-01T05:00:00.123456000Z").is_ok());
+        assert!(compared("2013-01-01T05:00:00.1234561Z").is_err());
+        let list = col("at").in_list(vec![lit("2013-01-01T05:00:00.000000001Z")], false);
+        assert!(typed(list, &schema()).is_err());
+        assert!(
+            typed(col("at").between(lit("2013-01-01"), lit("2013-01-01T00:00:00.0000001Z")), &schema())
+                .is_err()
+        );
     }
 }

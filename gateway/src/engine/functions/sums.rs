@@ -10,7 +10,7 @@ use arrow::datatypes::{
     UInt64Type, i256,
 };
 use datafusion::common::ScalarValue;
-use datafusion::common::exec_err;
+use datafusion::common::{exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -113,9 +113,11 @@ impl AggregateUDFImpl for ExactSum {
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         let sum = args.return_field.data_type().clone();
-        // The engine slides distinct sums of its own integers only.
-        let wide = wide(&sum).filter(|_| !args.is_distinct);
-        let Some(wide) = wide else { return self.inner.create_sliding_accumulator(args) };
+        let Some(wide) = wide(&sum) else { return self.inner.create_sliding_accumulator(args) };
+        if args.is_distinct {
+            // The engine slides distinct sums of its own integers only, and they wrap around.
+            return plan_err!("a sum of distinct values over a frame that moves is not supported");
+        }
         let inner = self.inner.create_sliding_accumulator(typed(args, wide.clone()))?;
         Ok(Box::new(WideAccumulator { inner, wide, sum }))
     }

@@ -4,9 +4,10 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Distinct, Expr, JoinConstraint, JoinOperator, OrderByKind, Query, Select, SelectItem,
-    SetExpr, SetOperator, SetQuantifier, TableFactor, TableWithJoins, Visit, Visitor,
-    WildcardAdditionalOptions,
+    BinaryOperator, Distinct, DuplicateTreatment, Expr, FunctionArguments, GroupByExpr, GroupByWithModifier,
+    JoinConstraint, JoinOperator, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator,
+    SetQuantifier, TableFactor, TableWithJoins, Visit, Visitor, WildcardAdditionalOptions, WindowSpec,
+    WindowType,
 };
 
 use crate::config::limits::StatementLimits;
@@ -15,7 +16,7 @@ use crate::engine::expression::distinct_from::{SWALLOWING, swallows};
 
 /// Refuses what is not a plain read.
 pub(super) fn check(query: &Query, limits: &StatementLimits) -> Result<(), EngineError> {
-    let mut guard = Guard { queries: 0, builds: false, grouping_sets: 1 };
+    let mut guard = Guard { queries: 0, builds: false, grouping_sets: 0 };
     if let ControlFlow::Break(what) = query.visit(&mut guard) {
         return Err(EngineError::Unsupported(
             Complaint::new(format!("{what} is not supported"))
@@ -27,6 +28,55 @@ pub(super) fn check(query: &Query, limits: &StatementLimits) -> Result<(), Engin
         return Err(EngineError::TooLarge(format!("the query has more than {most} grouping sets")));
     }
     Ok(())
+}
+
+/// Sets that one `SELECT` groups by; none where it does so plainly.
+fn grouping_sets(by: &GroupByExpr) -> usize {
+    let GroupByExpr::Expressions(exprs, modifiers) = by else { return 0 };
+    let cube = |columns: usize| {
+        u32::try_from(columns).ok().and_then(|n| 2_usize.checked_pow(n)).unwrap_or(usize::MAX)
+    };
+    let of_expr = |expr: &Expr| match expr {
+        Expr::Cube(sets) => cube(sets.len()),
+        Expr::Rollup(sets) => sets.len() + 1,
+        Expr::GroupingSets(sets) => sets.len(),
+        _ => 1,
+    };
+    let of_modifier = |modifier: &GroupByWithModifier| match modifier {
+        GroupByWithModifier::Cube => cube(exprs.len()),
+        _ => exprs.len() + 1,
+    };
+    let factors = exprs.iter().map(of_expr).chain(modifiers.iter().map(of_modifier));
+    match factors.fold(1, usize::saturating_mul) {
+        1 => 0,
+        sets => sets,
+    }
+}
+
+/// The engine goes over all values of the frame for each row.
+fn searches_anew(expr: &Expr) -> bool {
+    let Expr::Function(function) = expr else { return false };
+    let name = function.name.to_string().to_ascii_lowercase();
+    let is_plain = |spec: &WindowSpec| spec.order_by.is_empty() && spec.window_frame.is_none();
+    ["median", "percentile_cont", "quantile_cont"].contains(&name.as_str())
+        && function.over.as_ref().is_some_and(|window| !window_is(window, is_plain))
+}
+
+/// The engine's own takes values out of such a sum again, but wraps around.
+fn sums_distinct_values_anew(expr: &Expr) -> bool {
+    let Expr::Function(function) = expr else { return false };
+    let FunctionArguments::List(arguments) = &function.args else { return false };
+    function.name.to_string().eq_ignore_ascii_case("sum")
+        && arguments.duplicate_treatment == Some(DuplicateTreatment::Distinct)
+        && function.over.as_ref().is_some_and(|window| !window_is(window, |spec| spec.window_frame.is_none()))
+}
+
+/// Whether a window is written out and is such.
+fn window_is(window: &WindowType, is_such: impl Fn(&WindowSpec) -> bool) -> bool {
+    match window {
+        WindowType::WindowSpec(spec) => spec.window_name.is_none() && is_such(spec),
+        WindowType::NamedWindow(_) => false,
+    }
 }
 
 struct Guard {
@@ -76,17 +126,12 @@ impl Visitor for Guard {
                 | Expr::Dictionary(_)
                 | Expr::Map(_)
         );
-        if let Expr::Cube(sets) = expr {
-            let cubes = u32::try_from(sets.len()).ok().and_then(|n| 2_usize.checked_pow(n));
-            self.grouping_sets = self.grouping_sets.saturating_mul(cubes.unwrap_or(usize::MAX));
-        }
-        if let Expr::Rollup(sets) | Expr::GroupingSets(sets) = expr {
-            self.grouping_sets = self.grouping_sets.saturating_mul(sets.len() + 1);
-        }
         first(&[
             (self.doubles(), DOUBLING),
             (swallows(expr), SWALLOWING),
             (compares_rows(expr), "comparing rows of values, such as (a, b) < (c, d),"),
+            (searches_anew(expr), "median or percentile_cont over a frame that grows or moves"),
+            (sums_distinct_values_anew(expr), "a sum of distinct values over a frame that moves"),
         ])
     }
 
@@ -106,6 +151,7 @@ impl Visitor for Guard {
             (select.value_table_mode.is_some(), "AS VALUE"),
         ];
         first(&refused)?;
+        self.grouping_sets = self.grouping_sets.saturating_add(grouping_sets(&select.group_by));
         select.from.iter().try_for_each(joins)?;
         select.projection.iter().try_for_each(wildcard)
     }
