@@ -9,6 +9,7 @@ pub mod error;
 mod expression;
 mod functions;
 mod in_order;
+mod kept;
 mod keyset;
 pub mod page;
 pub mod planner;

@@ -35,7 +35,7 @@ use super::statement::Filter;
 use crate::config::limits::StatementLimits;
 use names::Names;
 
-pub(super) use literals::{scalar, typed_plan};
+pub(super) use literals::{is_finer_than_microseconds, scalar, typed_plan};
 pub(super) use measure::{Budget, measure};
 
 /// A caller's condition over `schema` as a boolean expression whose columns all exist there.
@@ -59,7 +59,7 @@ pub(super) fn condition(
         }
         Filter::Tree(node) => {
             let expr = tree::to_expr(node, schema.as_arrow(), &names, budget)?;
-            patterns::check(&expr, limits)?;
+            patterns::check(&expr, limits, state)?;
             let expr = settle(state, expr, schema)?;
             refuse_foreign(&expr)?;
             boolean(expr, schema)
@@ -78,7 +78,7 @@ fn compile(
     let expr = from_ast(state, tree, schema)?;
     let expr = long_numbers::put_back(expr, &numbers).map_err(EngineError::planning)?;
     texts::check(&expr, limits)?;
-    patterns::check(&expr, limits)?;
+    patterns::check(&expr, limits, state)?;
     let expr = settle(state, expr, schema)?;
     refuse_foreign(&expr)?;
     Ok(expr)

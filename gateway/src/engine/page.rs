@@ -21,7 +21,7 @@ use self::condition::Condition;
 use super::error::wording::types_in_words;
 use super::error::{Complaint, EngineError};
 use super::expression::names::Names;
-use super::expression::{column, condition, row_wise, scalar, texts};
+use super::expression::{column, condition, is_finer_than_microseconds, row_wise, scalar, texts};
 use super::keyset::{Key, KeyEncoder};
 use super::secured::SecuredTable;
 use super::secured::crossing::Crossing;
@@ -32,9 +32,6 @@ use super::statement::{Filter, Literal, OrderKey};
 /// Most rows that a batch holds while reading for a page: texts of a megabyte each must fit the memory
 /// of one batch. Small pages read in smaller batches.
 const BATCH_ROWS_MAX: usize = 1024;
-
-/// Digits of a fraction of a second that a timestamp holds.
-const MICROSECOND_DIGITS: usize = 6;
 
 /// A place between two rows of a pinned version, in one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,11 +163,8 @@ fn key_part(part: &str, data_type: &DataType) -> Option<ScalarValue> {
         DataType::Decimal128(..) => scalar(&Literal::Text(part.to_owned()), data_type),
         DataType::Date32 if !time_of_day.is_empty() => None,
         DataType::Timestamp(_, None) if time_of_day.contains(['Z', 'z', '+', '-']) => None,
-        DataType::Timestamp(..) => {
-            let fraction = time_of_day.split_once('.').map_or("", |(_, fraction)| fraction);
-            let digits = fraction.bytes().take_while(u8::is_ascii_digit);
-            let is_cut = digits.skip(MICROSECOND_DIGITS).any(|digit| digit != b'0');
-            cast().map(|value| if is_cut { ScalarValue::Null } else { value })
+        DataType::Timestamp(..) if is_finer_than_microseconds(time_of_day) => {
+            cast().map(|_| ScalarValue::Null)
         }
         _ => cast(),
     }

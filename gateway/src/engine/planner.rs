@@ -22,6 +22,7 @@ use super::error::EngineError;
 use super::expression::{row_wise, texts};
 use super::in_order;
 use super::preempt;
+use super::row_size::batch_bytes;
 use super::session::Engine;
 
 pub use aggregate::aggregate;
@@ -43,17 +44,12 @@ async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Resul
     let optimized = state.optimize(plan).map_err(EngineError::planning)?;
     let optimized = row_wise::plan(optimized, &engine.config.statements)?;
     tokio::task::yield_now().await;
-    let mut physical = physical_plan(state, &optimized).await?;
-    let mut task = state.task_ctx();
-    let pairing = if preempt::pairs_rows(&physical) { preempt::PAIRING_BATCH_ROWS } else { usize::MAX };
-    let batch_rows = texts::plan_rows_at_once(plan).map_err(EngineError::planning)?.min(pairing);
-    if batch_rows < state.config().batch_size() {
-        let mut small = state.config().clone().with_batch_size(batch_rows);
-        // A sort would put batches together before it makes its keys.
-        small.options_mut().execution.sort_in_place_threshold_bytes = 0;
-        let state = SessionStateBuilder::new_from_existing(state.clone()).with_config(small).build();
+    let at_once = texts::plan_rows_at_once(plan).map_err(EngineError::planning)?;
+    let mut state = with_batches(state, at_once);
+    let mut physical = physical_plan(&state, &optimized).await?;
+    if preempt::pairs_rows(&physical) && at_once > preempt::PAIRING_BATCH_ROWS {
+        state = with_batches(&state, preempt::PAIRING_BATCH_ROWS);
         physical = physical_plan(&state, &optimized).await?;
-        task = state.task_ctx();
     }
     if state.config().target_partitions() == 1 {
         physical = in_order::merged(physical).map_err(EngineError::planning)?;
@@ -62,12 +58,12 @@ async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Resul
     let physical =
         preempt::everywhere(physical, engine.config.resident_bytes_max).map_err(EngineError::planning)?;
     let schema = physical.schema();
-    let mut stream = execute_stream(physical, task).map_err(EngineError::execution)?;
+    let mut stream = execute_stream(physical, state.task_ctx()).map_err(EngineError::execution)?;
     let (mut batches, mut rows, mut bytes) = (Vec::new(), 0_usize, 0_usize);
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(EngineError::execution)?;
         rows += batch.num_rows();
-        bytes = bytes.saturating_add(sliced_bytes(&batch));
+        bytes = bytes.saturating_add(batch_bytes(&batch));
         if rows > engine.config.result_rows_max {
             return Err(EngineError::ResultTooLarge(format!(
                 "the result has more than {} rows",
@@ -87,21 +83,22 @@ async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Resul
     Ok(Rows { schema, batches })
 }
 
+/// `state` with batches of at most `rows` rows.
+fn with_batches(state: &SessionState, rows: usize) -> SessionState {
+    let usual = state.config().batch_size();
+    if rows >= usual {
+        return state.clone();
+    }
+    let mut config = state.config().clone().with_batch_size(rows);
+    // What a sort puts together before it makes its keys.
+    let together = &mut config.options_mut().execution.sort_in_place_threshold_bytes;
+    *together = *together / usual * rows;
+    SessionStateBuilder::new_from_existing(state.clone()).with_config(config).build()
+}
+
 async fn physical_plan(
     state: &SessionState,
     optimized: &LogicalPlan,
 ) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
     state.query_planner().create_physical_plan(optimized, state).await.map_err(EngineError::planning)
-}
-
-/// Bytes of the rows themselves: a slice does not answer for the buffers that it shares.
-fn sliced_bytes(batch: &RecordBatch) -> usize {
-    use arrow::array::Array;
-    batch
-        .columns()
-        .iter()
-        .map(|column| {
-            column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
-        })
-        .sum()
 }

@@ -1,7 +1,7 @@
 //! Giving way: owns the points at which a running plan returns to the scheduler, so that an
 //! abandoned query stops and a short one gets its turn, and the look at the memory of the process there.
 //! DataFusion gives way where data enters a plan; a join can work for minutes on one batch that entered.
-//! Counts what windows keep, which ask the pool for nothing. Does not bound total time.
+//! Does not bound total time.
 
 use std::fmt;
 use std::pin::Pin;
@@ -12,17 +12,18 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::joins::NestedLoopJoinExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::windows::WindowAggExec;
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,
     ReplaceChildrenOptions,
 };
 use futures::{Stream, StreamExt};
+
+use super::kept::{Kept, KeptRows};
 
 /// Longest run between two points, as far as operators come back at all.
 const RUN_MAX: Duration = Duration::from_millis(5);
@@ -30,9 +31,6 @@ const RUN_MAX: Duration = Duration::from_millis(5);
 /// Rows of a batch in plans that pair every row with every other: such an operator comes back
 /// once a batch of its right side, after going over the whole left side.
 pub(super) const PAIRING_BATCH_ROWS: usize = 256;
-
-/// An operator that keeps its rows puts them together as one batch in the end: they are there twice.
-const KEPT_TIMES: usize = 2;
 
 /// Time between two looks at the memory of the process, for one operator.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
@@ -47,17 +45,17 @@ pub(super) fn everywhere(
         if node.children().is_empty() {
             return Ok(Transformed::no(node));
         }
-        let node = if node.is::<WindowAggExec>() { counted_inputs(node, resident_bytes_max)? } else { node };
-        Ok(Transformed::yes(PreemptExec::over(node, resident_bytes_max, false)))
+        let point = |input, counts| PreemptExec::over(input, resident_bytes_max, counts);
+        let Some(kept) = Kept::by(node.as_ref()) else {
+            return Ok(Transformed::yes(point(node, Counts::Nothing)));
+        };
+        let inputs = node.children().into_iter().cloned();
+        let counted = inputs.map(|input| point(input, Counts::Rows(Arc::clone(&kept)))).collect();
+        let same = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
+        let node = node.replace_children(counted, same)?;
+        Ok(Transformed::yes(point(node, Counts::Output(kept))))
     })
     .data()
-}
-
-/// `node`, which keeps all that it takes and asks the pool for none of it, with inputs that do.
-fn counted_inputs(node: Arc<dyn ExecutionPlan>, resident_bytes_max: u64) -> Result<Arc<dyn ExecutionPlan>> {
-    let inputs = node.children().into_iter().cloned();
-    let counted = inputs.map(|input| PreemptExec::over(input, resident_bytes_max, true)).collect();
-    node.replace_children(counted, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep))
 }
 
 /// Some operator pairs every row of one side with every row of the other.
@@ -75,6 +73,7 @@ pub(super) fn giving_way(stream: SendableRecordBatchStream) -> SendableRecordBat
         since: None,
         resident: None,
         kept: None,
+        _held: None,
     };
     Box::pin(RecordBatchStreamAdapter::new(schema, patient))
 }
@@ -90,7 +89,9 @@ struct GivingWay {
     since: Option<Instant>,
     resident: Option<Resident>,
     /// What the operator above keeps.
-    kept: Option<MemoryReservation>,
+    kept: Option<KeptRows>,
+    /// The count of what the operator below has kept.
+    _held: Option<Arc<MemoryReservation>>,
 }
 
 /// The most that the process may hold, and when it was last looked at.
@@ -130,8 +131,8 @@ impl Stream for GivingWay {
         if polled.is_pending() {
             self.since = None;
         }
-        if let (Poll::Ready(Some(Ok(batch))), Some(kept)) = (&polled, &self.kept)
-            && let Err(full) = kept.try_grow(KEPT_TIMES * batch.get_array_memory_size())
+        if let (Poll::Ready(Some(Ok(batch))), Some(kept)) = (&polled, &mut self.kept)
+            && let Err(full) = kept.add(batch)
         {
             return Poll::Ready(Some(Err(full)));
         }
@@ -155,13 +156,26 @@ impl GivingWay {
 struct PreemptExec {
     input: Arc<dyn ExecutionPlan>,
     resident_bytes_max: u64,
-    /// The operator above keeps what it is given.
-    is_kept: bool,
+    counts: Counts,
+}
+
+/// What is counted of the rows that pass.
+#[derive(Debug, Clone)]
+enum Counts {
+    Nothing,
+    /// The operator above keeps them.
+    Rows(Arc<Kept>),
+    /// They come from an operator that has kept others.
+    Output(Arc<Kept>),
 }
 
 impl PreemptExec {
-    fn over(input: Arc<dyn ExecutionPlan>, resident_bytes_max: u64, is_kept: bool) -> Arc<dyn ExecutionPlan> {
-        Arc::new(Self { input, resident_bytes_max, is_kept })
+    fn over(
+        input: Arc<dyn ExecutionPlan>,
+        resident_bytes_max: u64,
+        counts: Counts,
+    ) -> Arc<dyn ExecutionPlan> {
+        Arc::new(Self { input, resident_bytes_max, counts })
     }
 }
 
@@ -194,7 +208,7 @@ impl ExecutionPlan for PreemptExec {
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match children.into_iter().next() {
-            Some(input) => Ok(Self::over(input, self.resident_bytes_max, self.is_kept)),
+            Some(input) => Ok(Self::over(input, self.resident_bytes_max, self.counts.clone())),
             None => Ok(self),
         }
     }
@@ -204,7 +218,7 @@ impl ExecutionPlan for PreemptExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match children.into_iter().next() {
-            Some(input) => Ok(Self::over(input, self.resident_bytes_max, self.is_kept)),
+            Some(input) => Ok(Self::over(input, self.resident_bytes_max, self.counts.clone())),
             None => Ok(self),
         }
     }
@@ -218,12 +232,19 @@ impl ExecutionPlan for PreemptExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let batch_rows = context.session_config().batch_size();
-        let kept = self.is_kept.then(|| MemoryConsumer::new("kept rows").register(context.memory_pool()));
+        let kept = match &self.counts {
+            Counts::Rows(kept) => Some(kept.begin(partition, &context)),
+            _ => None,
+        };
         let inner = self.input.execute(partition, context)?;
+        let held = match &self.counts {
+            Counts::Output(kept) => kept.held(partition),
+            _ => None,
+        };
         let schema = inner.schema();
         let bytes_max = self.resident_bytes_max;
         let resident = (bytes_max > 0).then(|| Resident { bytes_max, looked_at: Instant::now() });
-        let patient = GivingWay { inner, batch_rows, rest: None, since: None, resident, kept };
+        let patient = GivingWay { inner, batch_rows, rest: None, since: None, resident, kept, _held: held };
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, patient)))
     }
 }

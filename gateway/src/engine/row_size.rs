@@ -21,6 +21,14 @@ pub(super) fn row_bytes(batch: &RecordBatch) -> Vec<usize> {
     sizes
 }
 
+/// Bytes of all rows in memory: a slice does not answer for the buffers that it shares.
+pub(super) fn batch_bytes(batch: &RecordBatch) -> usize {
+    let bytes = |column: &ArrayRef| {
+        column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
+    };
+    batch.columns().iter().map(bytes).sum()
+}
+
 /// How many leading rows fit `bytes_max`; at least one.
 pub(super) fn rows_within(sizes: impl Iterator<Item = usize>, bytes_max: usize) -> usize {
     let mut total = 0_usize;

@@ -234,23 +234,35 @@ fn what_is_made_of_a_computed_text_stays_small_in_memory() {
     const PEAK_BYTES_MAX: u64 = 1024 * MIB as u64;
     run(async {
         let lake = Gateway::demo().await.directory.join("lake");
-        let limits = json!({ "query_time_ms_max": 10_000, "memory_bytes_max": 256 * MIB });
+        let limits =
+            json!({ "query_time_ms_max": 8_000, "queue_wait_ms_max": 8_000, "memory_bytes_max": 256 * MIB });
         let setup = Setup::new("computed", accounts::POLICIES)
             .table(json!({ "name": "flights", "location": lake.join("flights") }))
             .with(json!({ "limits": limits }));
         let server = Server::start(setup).await;
         let admin = server.role("admin");
         let columns: Vec<_> = (1..60).map(|n| format!("upper(right(x, {})) as c{n}", 9_000 - n)).collect();
-        let computed =
-            format!("(select case when month > 0 then '{}' end as x from flights) t", "x".repeat(9_000));
+        let computed = format!(
+            "(select case when month > 0 then '{}' end as x, flight_id from flights) t",
+            "x".repeat(9_000)
+        );
+        let once = computed.replace("month > 0", "flight_id = 1");
         for sql in [
             format!("select {} from {computed} order by c1 limit 1", columns.join(", ")),
             format!("select max(y) as y from (select min(x) over () as y from {computed}) u"),
+            format!("select max(y) as y from (select nth_value(x, 1) over () as y from {once}) u"),
+            format!(
+                "select max(y) as y from (select min(x) over (order by flight_id rows between 9 preceding and 1000000 following) as y from {computed}) u"
+            ),
         ] {
             let answer = admin.sql(&sql).await;
             assert!([503, 504].contains(&answer.status), "{} {}", answer.status, answer.text());
         }
         let peak = server.peak_bytes();
         assert!(peak < PEAK_BYTES_MAX, "{peak} bytes");
+        // What two windows keep, one above the other, is counted for what it is.
+        let windows = "select max(s) as s, max(n) as n from (select flight_id, tailnum, \
+                       sum(distance) over (partition by carrier) as s, count(*) over () as n from flights) t";
+        assert_eq!(admin.sql(windows).await.expect_status(200).data()[0]["n"], json!(336_776));
     });
 }

@@ -206,6 +206,19 @@ fn a_pattern_is_told_to_be_wrong_before_it_meets_a_row() {
         let given = "select count(*) as n from accounts where regexp_like(day_text, $1) and day_text like $2";
         let body = json!({ "sql": given, "params": [dates, "%-%"] });
         assert_eq!(admin.post("/v1/sql", &body).await.expect_status(200).data(), found);
+        let built = "select count(*) as n from accounts where regexp_like(day_text, $1) and day_text like '%' || lower($2) || '%'";
+        let body = json!({ "sql": built, "params": [dates, "-"] });
+        assert_eq!(admin.post("/v1/sql", &body).await.expect_status(200).data(), found);
+        for unknown in
+            ["day_text like tenant || '%'", "day_text like X'2525'", "regexp_like(day_text, tenant)"]
+        {
+            let answer = admin.sql(&format!("select id from accounts where {unknown}")).await;
+            assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_expression"), "{unknown}");
+            assert_eq!(
+                admin.ask("/v1/tables/accounts/rows", &[("filter", unknown)]).await.code(),
+                "invalid_expression"
+            );
+        }
         gateway.shutdown().await;
     });
 }

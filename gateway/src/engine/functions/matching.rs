@@ -48,7 +48,7 @@ struct RegexpLike {
     inner: Arc<ScalarUDF>,
     waiting: Waiting,
     /// What this query matches, by pattern and flags: a batch is a call.
-    compiled: Mutex<HashMap<[String; 2], Regex>>,
+    compiled: Mutex<HashMap<[String; 2], Arc<Regex>>>,
 }
 
 impl PartialEq for RegexpLike {
@@ -99,19 +99,20 @@ impl ScalarUDFImpl for RegexpLike {
 }
 
 impl RegexpLike {
-    fn known(&self) -> MutexGuard<'_, HashMap<[String; 2], Regex>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<[String; 2], Arc<Regex>>> {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn compiled(&self, pattern: &str, flags: &str) -> Result<Regex> {
+    fn compiled(&self, pattern: &str, flags: &str) -> Result<Arc<Regex>> {
         let key = [pattern.to_owned(), flags.to_owned()];
         if let Some(known) = self.known().get(&key) {
-            return Ok(known.clone());
+            return Ok(Arc::clone(known));
         }
         // Its size was limited before it came here.
         let regex = compile(pattern, flags, usize::MAX)
             .map_err(|error| DataFusionError::Execution(format!("the pattern is not valid: {error}")))?;
-        self.known().insert(key, regex.clone());
+        let regex = Arc::new(regex);
+        self.known().insert(key, Arc::clone(&regex));
         Ok(regex)
     }
 

@@ -109,7 +109,7 @@ pub async fn sql(
         .map_err(|_| EngineError::Unsupported(Complaint::new("only SELECT is allowed")))?;
     let plan = params::bind(plan, params, numbers, limits)?;
     texts::check_plan(&plan, limits)?;
-    patterns::check_plan(&plan, limits)?;
+    patterns::check_plan(&plan, limits, &first)?;
     let plan = typed_plan(plan).map_err(EngineError::planning)?;
     refuse_repeated_columns(&plan)?;
     let state = session(engine, tables, partitions(engine, &plan, tables.values())?)?;
