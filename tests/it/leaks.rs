@@ -3,6 +3,7 @@
 //! errors, word for word.
 
 mod generated;
+mod masks;
 mod oracle;
 mod partitions;
 mod probes;

@@ -1,5 +1,7 @@
 //! Cursors in wrong hands: tampered, borrowed, outlived, and used with another question.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sluice_tests::client::{Answer, Caller};
 use sluice_tests::delta::HandTable;
@@ -224,5 +226,66 @@ fn a_cursor_does_not_go_on_in_an_order_that_has_become_secret() {
         }
         secret.shutdown().await;
         open.shutdown().await;
+    });
+}
+
+/// The ring with a new key before its own: the first one seals.
+fn rotated(ring: &str) -> Value {
+    let mut ring: Value = serde_json::from_str(ring).unwrap();
+    let secret = STANDARD.encode([7_u8; 32]);
+    ring["keys"].as_array_mut().unwrap().insert(0, json!({ "id": "newer", "secret": secret }));
+    ring
+}
+
+/// What is secret in its order and what is not: a walk goes on on another replica, and over a new key.
+#[test]
+fn a_walk_goes_on_on_any_replica_that_has_its_key() {
+    run(async {
+        let policies =
+            "version: 1\nroles:\n  alice: { tables: { accounts: { columns: '*', masks: { big: null } } } }\n";
+        let first = Setup::new("replica-one", policies);
+        let place = first.place("accounts");
+        let _table = accounts::write(&place);
+        let clustered = json!({
+            "name": "accounts", "location": place, "primary_key": ["id"], "clustered_by": ["big"],
+        });
+        let first = first.table(clustered.clone()).start().await;
+        let ring = |name: &str| first.directory.join(format!("keys/{name}.yaml"));
+        let other = |name: &str, cursor: std::path::PathBuf| {
+            Setup::new(name, policies)
+                .table(clustered.clone())
+                .with(json!({ "keys": { "cursor": cursor, "mask": ring("mask") } }))
+        };
+        let replica = other("replica-two", ring("cursor")).start().await;
+        let sealed_by = std::fs::read_to_string(ring("cursor")).unwrap();
+        let new_ring = first.directory.join("keys/rotated.yaml");
+        let both = rotated(&sealed_by);
+        std::fs::write(&new_ring, both.to_string()).unwrap();
+        let newer = other("replica-newer", new_ring.clone()).start().await;
+        let forgot = first.directory.join("keys/forgot.yaml");
+        std::fs::write(&forgot, json!({ "keys": [both["keys"][0]] }).to_string()).unwrap();
+        let forgetful = other("replica-forgetful", forgot).start().await;
+        for order in ["", "&order=-tenant", "&order=big"] {
+            let target = format!("/v1/tables/accounts/rows?limit=40&select=id{order}");
+            let whole =
+                first.role("alice").get(&target.replace("=40", "=200")).await.expect_status(200).data();
+            let mut walked = Vec::new();
+            let mut next = target.clone();
+            // From one to the next with each page, and back to the first.
+            for gateway in [&first, &replica, &newer, &first, &newer] {
+                let page = gateway.role("alice").get(&next).await.expect_status(200);
+                walked.extend(page.data());
+                let cursor = page.json()["page"]["next_cursor"].as_str().unwrap_or_default().to_owned();
+                next = format!("{target}&cursor={cursor}");
+                if !cursor.is_empty() {
+                    let gone = forgetful.role("alice").get(&next).await;
+                    assert_code("without the key", &gone, 400, "cursor_invalid");
+                }
+            }
+            assert_eq!(walked, whole, "{order}");
+        }
+        for gateway in [forgetful, newer, replica, first] {
+            gateway.shutdown().await;
+        }
     });
 }
