@@ -117,3 +117,20 @@ fn a_refusal_before_there_is_a_query_has_a_line_in_the_log() {
         }
     });
 }
+
+#[test]
+fn the_trace_of_a_caller_is_in_the_log() {
+    run(async {
+        let setup = Setup::new("trace", POLICIES).table(accounts::definition());
+        let _table = accounts::write(&setup.place("accounts"));
+        let server = Server::start(setup).await;
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let traced = |traceparent: String| server.role("clerk").header("traceparent", &traceparent);
+        let malformed = trace.replace('4', "5");
+        let _ = traced(format!("00-{malformed}-00f067aa0ba902b7")).get("/v1/tables/accounts/rows").await;
+        let _ = traced(format!("00-{trace}-00f067aa0ba902b7-01")).get("/v1/tables/accounts/rows").await;
+        server.logs(trace).await;
+        assert!(server.log().lines().any(|line| line.contains("query ended") && line.contains(trace)));
+        assert!(!server.log().contains(&malformed));
+    });
+}

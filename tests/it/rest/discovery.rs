@@ -1,7 +1,10 @@
 //! `GET /v1/tables` and `GET /v1/tables/{t}`.
 
 use serde_json::{Value, json};
-use sluice_tests::gateway::{Gateway, run};
+use sluice_tests::delta::HandTable;
+use sluice_tests::gateway::{Gateway, Setup, run};
+
+use crate::accounts;
 
 /// Column names of a description.
 fn columns(description: &Value) -> Vec<&str> {
@@ -163,5 +166,40 @@ fn sql_cannot_tell_a_hidden_table_from_an_unknown_one() {
         }
         assert_eq!(seen[0].0, 404, "{}", seen[0].1);
         assert!(seen.iter().all(|one| *one == seen[0]), "{seen:#?}");
+    });
+}
+
+/// To those who may not know why, such a table does not exist.
+#[test]
+fn a_table_of_another_protocol_is_listed_to_administrators_with_what_it_lacks() {
+    run(async {
+        let policies = format!(
+            "{}  reader: {{ tables: {{ accounts: {{ columns: '*' }}, newer: {{ columns: '*' }} }} }}\n",
+            accounts::POLICIES.trim_start()
+        );
+        let setup = Setup::new("newer", policies)
+            .table(accounts::definition())
+            .table(json!({ "name": "newer", "location": "newer" }));
+        let _table = accounts::write(&setup.place("accounts"));
+        let mut newer: HandTable = accounts::write(&setup.place("newer"));
+        newer.commit(
+            "UPGRADE",
+            vec![json!({ "protocol": {
+                "minReaderVersion": 3, "minWriterVersion": 7,
+                "readerFeatures": ["timeTurner"], "writerFeatures": ["timeTurner"],
+            }})],
+        );
+        let gateway = setup.start().await;
+        let listed = |tables: Vec<Value>| -> Vec<String> {
+            tables.iter().map(|table| table["name"].as_str().unwrap().to_owned()).collect()
+        };
+        let tables = gateway.role("admin").get("/v1/tables").await.expect_status(200).data();
+        let reason = tables.iter().find(|table| table["name"] == "newer").unwrap()["unavailable"].to_string();
+        assert!(reason.contains("timeTurner"), "{reason}");
+        assert_eq!(listed(tables), ["accounts", "newer"]);
+        let reader = gateway.role("reader");
+        assert_eq!(listed(reader.get("/v1/tables").await.expect_status(200).data()), ["accounts"]);
+        let _ = reader.get("/v1/tables/accounts/rows?limit=1").await.expect_status(200);
+        gateway.shutdown().await;
     });
 }
