@@ -50,9 +50,9 @@ fn every_broken_relation_is_reported_at_its_own_line() {
     assert_eq!(
         places,
         vec![
-            (3, "\"tokens.token_bytes_max\" must be at least 1"),
             (9, "\"limits.page_rows_default\" must be at most page_rows_max (10)"),
             (11, "\"cursors.ttl_ms\" must be at least 1"),
+            (3, "\"tokens.token_bytes_max\" must be at least 1"),
         ]
     );
 }

@@ -158,7 +158,7 @@ mod tests {
         let undelivered = ledger(100, 1_000);
         let _a = of(&undelivered, "a", 50).unwrap();
         let _b = of(&undelivered, "b", 30).unwrap();
-        assert!(refusal(&undelivered, "b", 21).contains("nobody"));
+        assert!(!refusal(&undelivered, "b", 21).contains("subject"));
         let _also_b = of(&undelivered, "b", 20).unwrap();
     }
 
