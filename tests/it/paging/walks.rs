@@ -19,9 +19,30 @@ use super::model::{
 };
 
 const TABLES: usize = 6;
-const WALKS_PER_TABLE: usize = 6;
-const POLICIES: &str =
-    "version: 1\nroles:\n  reader: { administrator: true, tables: { t: { columns: all } } }\n";
+const WALKS_PER_TABLE: usize = 8;
+const POLICIES: &str = "version: 1
+roles:
+  reader: { administrator: true, tables: { t: { columns: all } } }
+  masked: { tables: { t: { columns: '*', rows: 'grp < 2', masks: { name: null } } } }
+";
+
+/// Who walks, and what of a row there is for it.
+#[derive(Clone, Copy)]
+struct Viewer {
+    role: &'static str,
+    sees: fn(&Row) -> Option<Row>,
+}
+
+const READER: Viewer = Viewer { role: "reader", sees: |row| Some(row.clone()) };
+/// The table is clustered by what is masked for this one: its order of files is secret.
+const MASKED: Viewer = Viewer {
+    role: "masked",
+    sees: |row| row.group.is_some_and(|group| group < 2).then(|| Row { name: None, ..row.clone() }),
+};
+
+fn definition(location: Value) -> Value {
+    json!({ "name": "t", "location": location, "clustered_by": ["name"] })
+}
 
 /// A table with its rows in the model, and a gateway over it.
 struct Stage {
@@ -37,8 +58,7 @@ impl Stage {
     }
 
     async fn build_with(random: &mut StdRng, limits: Value) -> Self {
-        let setup =
-            Setup::new("paging", POLICIES).table(json!({ "name": "t", "location": "t" })).with(limits);
+        let setup = Setup::new("paging", POLICIES).table(definition(json!("t"))).with(limits);
         let table =
             HandTable::create(&setup.place("t"), &schema()).row_group_rows(random.random_range(3..20));
         let table = if random.random_bool(0.3) { table.without_stats() } else { table };
@@ -94,6 +114,7 @@ impl Stage {
 
 /// One walk: how it is asked, and what it must meet.
 struct Walk {
+    viewer: Viewer,
     order: Vec<Key>,
     condition: Condition,
     limit: usize,
@@ -104,14 +125,16 @@ struct Walk {
 }
 
 impl Walk {
-    fn plan(stage: &Stage, random: &mut StdRng) -> Self {
+    fn plan(stage: &Stage, random: &mut StdRng, viewer: Viewer) -> Self {
         let condition = CONDITIONS[random.random_range(0..CONDITIONS.len())];
-        let kept: Vec<Row> = stage.rows.iter().filter(|row| (condition.holds)(row)).cloned().collect();
+        let kept: Vec<Row> =
+            stage.rows.iter().filter_map(viewer.sees).filter(|row| (condition.holds)(row)).collect();
         let as_json = rows(&[batch(&kept)]);
         let expected = as_json.into_iter().map(|row| (row["id"].as_i64().unwrap(), row)).collect();
         let model = kept.into_iter().map(|row| (row.id, row)).collect();
         let limit = [1, 2, 3, 7, 20, 1000][random.random_range(0..6)];
         Self {
+            viewer,
             order: random_order(random),
             condition,
             limit,
@@ -163,8 +186,8 @@ fn every_row_of_the_pinned_version_is_met_once_in_order_whatever_is_written() {
         let mut random = seeded("paging::walks");
         for _ in 0..TABLES {
             let mut stage = Stage::build(&mut random).await;
-            for _ in 0..WALKS_PER_TABLE {
-                walk_forth_and_back(&mut stage, &mut random).await;
+            for viewer in [READER, MASKED].into_iter().cycle().take(WALKS_PER_TABLE) {
+                walk_forth_and_back(&mut stage, &mut random, viewer).await;
                 stage.settle().await;
             }
             stage.gateway.shutdown().await;
@@ -172,9 +195,9 @@ fn every_row_of_the_pinned_version_is_met_once_in_order_whatever_is_written() {
     });
 }
 
-async fn walk_forth_and_back(stage: &mut Stage, random: &mut StdRng) {
-    let walk = Walk::plan(stage, random);
-    let caller = stage.gateway.role("reader");
+async fn walk_forth_and_back(stage: &mut Stage, random: &mut StdRng, viewer: Viewer) {
+    let walk = Walk::plan(stage, random, viewer);
+    let caller = stage.gateway.role(viewer.role);
     let mut met: Vec<Value> = Vec::new();
     let mut pages: Vec<Vec<Value>> = Vec::new();
     let mut page = walk.page(&caller, None).await;
@@ -263,8 +286,7 @@ fn a_table_followed_commit_by_commit_pages_like_one_loaded_afresh() {
             stage.disturb(&mut random);
             stage.settle().await;
             let location = stage.gateway.directory.join("t");
-            let setup = Setup::new("afresh", POLICIES)
-                .table(json!({ "name": "t", "location": location.to_str().unwrap() }));
+            let setup = Setup::new("afresh", POLICIES).table(definition(json!(location.to_str().unwrap())));
             let afresh = setup.start().await;
             for order in ["", "grp", "-score:nulls_first"] {
                 let mut asked = vec![("limit", "5")];
@@ -287,9 +309,11 @@ fn pages_that_are_cut_by_bytes_meet_every_row_once_in_either_direction() {
         for page_bytes_max in [1, 150, 700] {
             let limits = json!({ "limits": { "page_bytes_max": page_bytes_max } });
             let stage = Stage::build_with(&mut random, limits).await;
-            for order in [Vec::new(), random_order(&mut random), random_order(&mut random)] {
-                let walk = Walk { order, limit: 1000, ..Walk::plan(&stage, &mut random) };
-                there_and_back(&stage, &walk).await;
+            for viewer in [READER, MASKED] {
+                for order in [Vec::new(), random_order(&mut random), random_order(&mut random)] {
+                    let walk = Walk { order, limit: 1000, ..Walk::plan(&stage, &mut random, viewer) };
+                    there_and_back(&stage, &walk).await;
+                }
             }
             stage.gateway.shutdown().await;
         }
@@ -298,7 +322,7 @@ fn pages_that_are_cut_by_bytes_meet_every_row_once_in_either_direction() {
 
 /// From the first page to the last, and from there back to the first.
 async fn there_and_back(stage: &Stage, walk: &Walk) {
-    let caller = stage.gateway.role("reader");
+    let caller = stage.gateway.role(walk.viewer.role);
     let rows = |page: &Value| page["data"].as_array().unwrap().clone();
     let mut page = walk.page(&caller, None).await;
     let mut met = rows(&page);
