@@ -10,7 +10,7 @@ use super::ceilings::{self, exceeded};
 pub struct CursorConfig {
     /// Life of a cursor from the page that it came with, in milliseconds.
     pub ttl_ms: u64,
-    /// Longest cursor that is looked at, in bytes.
+    /// Longest cursor that is made or looked at, in bytes.
     pub cursor_bytes_max: usize,
 }
 
@@ -37,5 +37,5 @@ impl CursorConfig {
     }
 }
 
-/// Below this no cursor of an ordered page would fit.
-const CURSOR_BYTES_FLOOR: usize = 1_024;
+/// Below this the cursor of a table with a long name would not fit.
+pub(crate) const CURSOR_BYTES_FLOOR: usize = 1_024;

@@ -6,6 +6,7 @@
 mod condition;
 mod ordered;
 mod physical;
+mod position;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use datafusion::logical_expr::{Expr, lit};
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 
 use self::condition::Condition;
+pub use self::position::{Boundary, Place, Position};
 use super::error::wording::types_in_words;
 use super::error::{Complaint, EngineError};
 use super::expression::names::Names;
@@ -32,20 +34,6 @@ use super::statement::{Filter, Literal, OrderKey};
 /// Most rows that a batch holds while reading for a page: texts of a megabyte each must fit the memory
 /// of one batch. Small pages read in smaller batches.
 const BATCH_ROWS_MAX: usize = 1024;
-
-/// A place between two rows of a pinned version, in one order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Position {
-    /// A row by file ordinal and row number.
-    Row {
-        /// Index in the canonical file order.
-        file: u32,
-        /// Row in the file.
-        row: i64,
-    },
-    /// A row by its comparable key, made for the direction in which it is continued.
-    Key(Vec<u8>),
-}
 
 /// Which page.
 #[derive(Debug)]
@@ -73,10 +61,10 @@ pub struct PageQuery<'a> {
 pub struct Page {
     /// The rows in the asked order.
     pub rows: RecordBatch,
-    /// Continues before the first row.
-    pub before: Option<Position>,
-    /// Continues after the last row.
-    pub after: Option<Position>,
+    /// Its first row, of a page that has any.
+    pub before: Option<Boundary>,
+    /// Its last row, of a page that has any.
+    pub after: Option<Boundary>,
     /// There are rows before the first.
     pub more_before: bool,
     /// There are rows after the last.

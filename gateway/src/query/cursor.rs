@@ -16,10 +16,10 @@ use sluice_policies::keys::{Key, KeyRing};
 
 use super::error::{ErrorCode, QueryError};
 use crate::config::cursors::CursorConfig;
-use crate::engine::page::Position;
+use crate::engine::page::{Boundary, Place, Position};
 
 /// First byte of every cursor. Another layout, or another byte order of keys, takes another one.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 
 /// Bytes of the nonce of AES-256-GCM-SIV (RFC 8452).
 const NONCE_BYTES: usize = 12;
@@ -34,8 +34,8 @@ pub(super) struct Cursor {
     pub(super) table: String,
     /// The pinned version.
     pub(super) version: u64,
-    /// Identity of the table's metadata, so that a table made anew under the name is another.
-    pub(super) table_id: String,
+    /// Digest of the identity in the table's metadata: a table made anew under the name is another.
+    pub(super) table_id: Digest,
     /// Where to continue.
     pub(super) position: SealedPosition,
     /// The walk began by asking for a version.
@@ -69,6 +69,8 @@ pub(super) enum SealedPosition {
     Row(String),
     /// By key.
     Key(String),
+    /// By the key of the row at a place.
+    KeyOf(String),
 }
 
 /// Seals and opens cursors.
@@ -101,10 +103,13 @@ impl CursorSealer {
         derived[..16].try_into().ok()
     }
 
-    /// Seals `cursor` under the key `key_id`.
-    pub(super) fn seal(&self, key_id: &str, cursor: &Cursor) -> Result<String, QueryError> {
+    /// Seals `cursor` under the key `key_id`; `None` if it is longer than cursors may be.
+    pub(super) fn seal(&self, key_id: &str, cursor: &Cursor) -> Result<Option<String>, QueryError> {
         let key = self.keys.by_id(key_id).ok_or_else(|| QueryError::internal("a cursor key is gone"))?;
         let mut plain = serde_json::to_vec(cursor).map_err(QueryError::internal)?;
+        if plain.len() > self.bytes_max {
+            return Ok(None);
+        }
         // JSON ends by itself, so that spaces after it are padding.
         plain.resize(plain.len().next_multiple_of(PAD_BYTES), b' ');
         let nonce: [u8; NONCE_BYTES] = rand::random();
@@ -116,14 +121,7 @@ impl CursorSealer {
         bytes.extend_from_slice(&nonce);
         bytes.extend_from_slice(&sealed);
         let text = URL_SAFE_NO_PAD.encode(bytes);
-        if text.len() > self.bytes_max {
-            return Err(QueryError::new(
-                ErrorCode::InvalidRequest,
-                "a value to order by is too long for a cursor",
-            )
-            .with_hint("order by shorter columns"));
-        }
-        Ok(text)
+        Ok((text.len() <= self.bytes_max).then_some(text))
     }
 
     /// Opens a cursor; also returns the id of the key that it was sealed under.
@@ -162,32 +160,37 @@ impl CursorSealer {
     }
 }
 
-impl From<&Position> for SealedPosition {
-    fn from(position: &Position) -> Self {
-        match position {
-            Position::Row { file, row } => {
-                let mut place = file.to_be_bytes().to_vec();
-                place.extend_from_slice(&row.to_be_bytes());
-                Self::Row(URL_SAFE_NO_PAD.encode(place))
-            }
-            Position::Key(key) => Self::Key(URL_SAFE_NO_PAD.encode(key)),
+impl SealedPosition {
+    /// What continues beside the outermost row of a page: the best first, and last what is short
+    /// whatever the row holds.
+    pub(super) fn beside(boundary: &Boundary) -> Vec<Self> {
+        let place = place_in_text(boundary.place);
+        match &boundary.key {
+            None => vec![Self::Row(place)],
+            Some(key) => vec![Self::Key(URL_SAFE_NO_PAD.encode(key)), Self::KeyOf(place)],
+        }
+    }
+
+    /// The position as the engine takes it; `None` if it is not one.
+    pub(super) fn position(&self) -> Option<Position> {
+        match self {
+            Self::Row(place) => place_from_text(place).map(Position::Row),
+            Self::Key(key) => URL_SAFE_NO_PAD.decode(key).ok().map(Position::Key),
+            Self::KeyOf(place) => place_from_text(place).map(Position::KeyOf),
         }
     }
 }
 
-impl SealedPosition {
-    /// The position as the engine takes it; `None` if it is not one.
-    pub(super) fn position(&self) -> Option<Position> {
-        match self {
-            Self::Row(text) => {
-                let place = URL_SAFE_NO_PAD.decode(text).ok()?;
-                let (file, row) = place.split_first_chunk()?;
-                let row = i64::from_be_bytes(row.try_into().ok()?);
-                Some(Position::Row { file: u32::from_be_bytes(*file), row })
-            }
-            Self::Key(text) => URL_SAFE_NO_PAD.decode(text).ok().map(Position::Key),
-        }
-    }
+fn place_in_text(place: Place) -> String {
+    let mut bytes = place.file.to_be_bytes().to_vec();
+    bytes.extend_from_slice(&place.row.to_be_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn place_from_text(text: &str) -> Option<Place> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let (file, row) = bytes.split_first_chunk()?;
+    Some(Place { file: u32::from_be_bytes(*file), row: i64::from_be_bytes(row.try_into().ok()?) })
 }
 
 /// Key of the order in which rows come out of tables whose physical order is secret, where no

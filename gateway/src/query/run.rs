@@ -15,7 +15,7 @@ use super::request::{Request, VersionSelector};
 use super::response::{PageInfo, Response, TableMeta};
 use crate::engine::authorized::{Authority, AuthorizedQuery, Pin};
 use crate::engine::error::EngineError;
-use crate::engine::page::{self, Page, PageQuery, Position};
+use crate::engine::page::{self, Boundary, Page, PageQuery};
 use crate::engine::planner;
 use crate::engine::secured::SecuredTable;
 use crate::engine::statement::{Aggregate, Filter, Lookup, OrderKey, Select, Statement};
@@ -168,9 +168,8 @@ fn expired_if_gone(error: EngineError) -> EngineError {
 }
 
 fn check_cursor(cursor: &Cursor, table: &SecuredTable, question: &Digest) -> Result<(), QueryError> {
-    let same_question = cursor.table == table.name()
-        && cursor.table_id == table.snapshot().table_id()
-        && cursor.question == *question;
+    let same_question =
+        cursor.table == table.name() && cursor.table_id == table_id(table) && cursor.question == *question;
     let mismatch =
         |message: &str, hint: &str| Err(QueryError::new(ErrorCode::CursorMismatch, message).with_hint(hint));
     if !same_question {
@@ -186,6 +185,10 @@ fn check_cursor(cursor: &Cursor, table: &SecuredTable, question: &Digest) -> Res
         return mismatch("the cursor was made under another policy", "start again without a cursor");
     }
     Ok(())
+}
+
+fn table_id(table: &SecuredTable) -> Digest {
+    Digest::of(&Sha256::digest(table.snapshot().table_id()).into())
 }
 
 /// Digest of what a cursor continues: everything that decides which rows come in which order.
@@ -225,27 +228,30 @@ fn page_info(
     walk: &Walk<'_>,
     page: &Page,
 ) -> Result<PageInfo, QueryError> {
-    let seal = |position: &Position, backward: bool| {
-        shared.sealer.seal(
-            walk.key_id,
-            &Cursor {
+    let seal = |boundary: &Boundary, backward: bool| {
+        for position in SealedPosition::beside(boundary) {
+            let cursor = Cursor {
                 table: table.name().to_owned(),
                 version: table.snapshot().version(),
-                table_id: table.snapshot().table_id().to_owned(),
-                position: SealedPosition::from(position),
+                table_id: table_id(table),
+                position,
                 travels: walk.travels,
                 backward,
                 question: walk.question.clone(),
                 fingerprint: Digest::of(table.fingerprint().as_bytes()),
                 expires_ms: shared.sealer.expiry(),
-            },
-        )
+            };
+            if let Some(text) = shared.sealer.seal(walk.key_id, &cursor)? {
+                return Ok(text);
+            }
+        }
+        Err(QueryError::internal("a place is too long for a cursor"))
     };
     let next = page.after.as_ref().filter(|_| page.more_after);
     let prev = page.before.as_ref().filter(|_| page.more_before);
     Ok(PageInfo {
-        next_cursor: next.map(|position| seal(position, false)).transpose()?,
-        prev_cursor: prev.map(|position| seal(position, true)).transpose()?,
+        next_cursor: next.map(|boundary| seal(boundary, false)).transpose()?,
+        prev_cursor: prev.map(|boundary| seal(boundary, true)).transpose()?,
         has_more: page.more_after,
     })
 }

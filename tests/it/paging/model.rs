@@ -53,6 +53,9 @@ pub(super) const CONDITIONS: [Condition; 8] = [
     Condition { sql: "id < 0", holds: |row| row.id < 0 },
 ];
 
+/// With a name of this length, no key fits the shortest cursor.
+const LONG_NAME_BYTES: usize = 900;
+
 pub(super) fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("id", DataType::Int64, false),
@@ -77,8 +80,12 @@ pub(super) fn random_rows(random: &mut StdRng, first: i64, count: usize) -> Vec<
         Some(-2.0),
         Some(f64::MIN_POSITIVE),
     ];
+    let long = "x".repeat(LONG_NAME_BYTES);
+    let longer = format!("{long}y");
     let names = [
         None,
+        Some(long.as_str()),
+        Some(longer.as_str()),
         Some(""),
         Some("a"),
         Some("A"),

@@ -9,13 +9,14 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_stream};
 use futures::StreamExt;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::condition::Condition;
-use super::{Bound, Page, Position};
+use super::position::place;
+use super::{Bound, Boundary, Page, Place, Position};
 use crate::engine::error::EngineError;
 use crate::engine::expression::infallible::proves;
 use crate::engine::keyset::{First, KeyEncoder, Wanted};
@@ -36,7 +37,8 @@ pub(super) async fn read(bound: &Bound<'_>) -> Result<Page, EngineError> {
     let after = match &bound.query.from {
         None => None,
         Some(Position::Key(key)) => Some(Arc::from(key.as_slice())),
-        Some(Position::Row { .. }) => return Err(EngineError::OtherOrder),
+        Some(Position::KeyOf(place)) => Some(Arc::from(read_key(bound, &encoder, *place).await?)),
+        Some(Position::Row(_)) => return Err(EngineError::OtherOrder),
     };
     let wanted = Wanted { rows: bound.query.rows_max.saturating_add(1), bytes: bound.query.bytes_max, after };
     let mut best = First::new(Arc::clone(&encoder), Arc::clone(&schema), wanted.clone());
@@ -155,18 +157,45 @@ fn page(bound: &Bound<'_>, schema: &SchemaRef, found: &RecordBatch) -> Result<Pa
     let (mut before, mut after) = (None, None);
     if let Some(last) = last {
         if more_before {
-            before = Some(key_at(&encoder(bound, schema, true)?, &rows, 0)?);
+            before = Some(boundary(&encoder(bound, schema, true)?, &rows, 0)?);
         }
         if more_after {
-            after = Some(key_at(&encoder(bound, schema, false)?, &rows, last)?);
+            after = Some(boundary(&encoder(bound, schema, false)?, &rows, last)?);
         }
     }
     Ok(Page { rows: bound.project(&rows)?, before, after, more_before, more_after })
 }
 
-fn key_at(encoder: &KeyEncoder, rows: &RecordBatch, at: usize) -> Result<Position, EngineError> {
+fn boundary(encoder: &KeyEncoder, rows: &RecordBatch, at: usize) -> Result<Boundary, EngineError> {
+    Ok(Boundary { place: place(rows, at)?, key: Some(key_at(encoder, rows, at)?) })
+}
+
+fn key_at(encoder: &KeyEncoder, rows: &RecordBatch, at: usize) -> Result<Vec<u8>, EngineError> {
     let keys = encoder.encode(&rows.slice(at, 1)).map_err(internal)?;
-    Ok(Position::Key(keys.row(0).as_ref().to_vec()))
+    Ok(keys.row(0).as_ref().to_vec())
+}
+
+/// The key of a row that a page ended at: it was visible and satisfied the condition, and does so in
+/// this version for ever.
+async fn read_key(bound: &Bound<'_>, encoder: &KeyEncoder, place: Place) -> Result<Vec<u8>, EngineError> {
+    let row = place.row.unsigned_abs();
+    let scan = [vec![ScanFile { ordinal: place.file as usize, from_row: row, to_row: Some(row + 1) }]];
+    let plan = bound
+        .table
+        .secured_scan(bound.engine, &bound.state, &bound.show, &scan, bound.positions, &bound.crossing)
+        .await?;
+    let mut rows = execute_stream(plan, bound.state.task_ctx()).map_err(EngineError::execution)?;
+    while let Some(batch) = rows.next().await {
+        let batch = batch.map_err(EngineError::execution)?;
+        // The reader need not skip all that it was told to.
+        for at in 0..batch.num_rows() {
+            if self::place(&batch, at)? == place {
+                return key_at(encoder, &batch, at);
+            }
+        }
+    }
+    // Only files that were written anew under their names can have lost it.
+    Err(EngineError::Expired)
 }
 
 fn reverse(rows: &RecordBatch) -> Result<RecordBatch, EngineError> {

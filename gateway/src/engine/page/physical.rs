@@ -4,17 +4,18 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow::array::{Array, Int64Array, RecordBatch, UInt32Array};
+use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
-use super::{Bound, Page, Position};
+use super::position::{place, places};
+use super::{Bound, Boundary, Page, Place, Position};
 use crate::engine::error::{Complaint, EngineError};
 use crate::engine::row_size::{row_bytes, rows_within};
+use crate::engine::scan::ScanFile;
 use crate::engine::scan::prune::num_records;
-use crate::engine::scan::{FILE, ROW, ScanFile};
 
 /// Most files that are opened for one step.
 const FILES_PER_STEP_MAX: usize = 64;
@@ -22,7 +23,7 @@ const FILES_PER_STEP_MAX: usize = 64;
 /// The first rows after the position.
 pub(super) async fn forward(bound: &Bound<'_>) -> Result<Page, EngineError> {
     let start = start(bound)?;
-    let first = start.map_or(0, |(file, _)| file as usize);
+    let first = start.map_or(0, |place| place.file as usize);
     let ordinals = (first..bound.table.snapshot.files().len()).collect();
     let files = bound.table.candidates(&bound.crossing, ordinals)?;
     let mut found = Found::new(bound, End::First);
@@ -32,7 +33,7 @@ pub(super) async fn forward(bound: &Bound<'_>) -> Result<Page, EngineError> {
         let group = files[next..until]
             .iter()
             .map(|ordinal| match start {
-                Some((file, row)) if file as usize == *ordinal => {
+                Some(Place { file, row }) if file as usize == *ordinal => {
                     ScanFile { ordinal: *ordinal, from_row: row.unsigned_abs() + 1, to_row: None }
                 }
                 _ => ScanFile::whole(*ordinal),
@@ -53,7 +54,7 @@ pub(super) async fn forward(bound: &Bound<'_>) -> Result<Page, EngineError> {
 
 /// The last rows before the position.
 pub(super) async fn backward(bound: &Bound<'_>) -> Result<Page, EngineError> {
-    let Some((file, row)) = start(bound)? else {
+    let Some(Place { file, row }) = start(bound)? else {
         return Err(EngineError::InvalidRequest(Complaint::new("there is nothing before the first row")));
     };
     let ordinals = (0..=file as usize).collect();
@@ -99,45 +100,35 @@ fn page(
     more_after: bool,
 ) -> Result<Page, EngineError> {
     let last = rows.num_rows().checked_sub(1);
+    let boundary = |at: usize| Ok::<_, EngineError>(Boundary { place: place(rows, at)?, key: None });
     Ok(Page {
-        before: last.and_then(|_| position(rows, 0)),
-        after: last.and_then(|last| position(rows, last)),
+        before: last.map(|_| boundary(0)).transpose()?,
+        after: last.map(boundary).transpose()?,
         rows: bound.project(rows)?,
         more_before,
         more_after,
     })
 }
 
-fn position(rows: &RecordBatch, at: usize) -> Option<Position> {
-    let (files, numbers) = places(rows)?;
-    Some(Position::Row { file: files.value(at), row: numbers.value(at) })
-}
-
-fn places(rows: &RecordBatch) -> Option<(&UInt32Array, &Int64Array)> {
-    let files = rows.column_by_name(FILE)?.as_any().downcast_ref()?;
-    let numbers = rows.column_by_name(ROW)?.as_any().downcast_ref()?;
-    Some((files, numbers))
-}
-
-fn start(bound: &Bound<'_>) -> Result<Option<(u32, i64)>, EngineError> {
+fn start(bound: &Bound<'_>) -> Result<Option<Place>, EngineError> {
     match &bound.query.from {
         None => Ok(None),
-        Some(Position::Row { file, row }) => Ok(Some((*file, *row))),
-        Some(Position::Key(_)) => Err(EngineError::OtherOrder),
+        Some(Position::Row(place)) => Ok(Some(*place)),
+        Some(Position::Key(_) | Position::KeyOf(_)) => Err(EngineError::OtherOrder),
     }
 }
 
 /// Rows to leave out although their file is read: exact whatever the reader could skip.
 #[derive(Clone, Copy)]
 enum Edge {
-    After((u32, i64)),
+    After(Place),
     Window { file: usize, from: u64, to: Option<u64> },
 }
 
 impl Edge {
     fn admits(self, file: u32, row: i64) -> bool {
         match self {
-            Self::After(start) => (file, row) > start,
+            Self::After(start) => Place { file, row } > start,
             Self::Window { file: only, from, to } => {
                 let row = row.unsigned_abs();
                 file as usize == only && row >= from && to.is_none_or(|to| row < to)
@@ -248,9 +239,7 @@ async fn read_into(
 
 fn within_edge(batch: RecordBatch, edge: Option<Edge>) -> Result<RecordBatch, EngineError> {
     let Some(edge) = edge else { return Ok(batch) };
-    let Some((files, numbers)) = places(&batch) else {
-        return Err(EngineError::Internal("a page lacks its positions".into()));
-    };
+    let (files, numbers) = places(&batch)?;
     let keep: arrow::array::BooleanArray = files
         .values()
         .iter()
