@@ -2,6 +2,7 @@
 //! engine). Doors call it and nothing below it.
 
 pub mod admission;
+pub mod caller;
 pub(crate) mod cursor;
 mod describe;
 pub mod error;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::admission::{Admission, Held, QueryClass};
+use self::caller::Caller;
 use self::cursor::CursorSealer;
 use self::error::{ErrorCode, QueryError};
 use self::request::{Request, VersionSelector};
@@ -81,9 +83,17 @@ impl QueryService {
         }
     }
 
+    /// Counts a request against the rate of its subject, before anything else is done for it.
+    ///
+    /// # Errors
+    /// `rate_limited`, with the time after which one more request fits.
+    pub fn count(&self, principal: Principal) -> Result<Caller, QueryError> {
+        self.shared.admission.count(principal)
+    }
+
     /// Where the memory of a request of this caller is counted while it is read.
-    pub fn hold(&self, principal: &Principal) -> Held {
-        self.shared.admission.hold(principal)
+    pub fn hold(&self, caller: &Caller) -> Held {
+        self.shared.admission.hold(caller)
     }
 
     /// Answers a request. Dropping the future cancels the query. The answer counts as memory of its
@@ -93,23 +103,22 @@ impl QueryService {
     /// As documented for each [`ErrorCode`].
     pub async fn execute(&self, request: Request) -> Result<Delivery, QueryError> {
         let class = QueryClass::of(&request.statement);
-        let principal = request.principal.clone();
         let shared = Arc::clone(&self.shared);
         let work = async move {
-            let held = shared.admission.hold(&request.principal);
+            let held = shared.admission.hold(&request.caller);
             Delivery::of(run::run(&shared, request).await?, held)
         };
-        self.admitted(class, &principal, work).await
+        self.admitted(class, work).await
     }
 
     /// The caller's tables, in name order.
     ///
     /// # Errors
-    /// As for any light query: over a rate, no free slot, or past the deadline.
-    pub async fn list_tables(&self, principal: &Principal) -> Result<Vec<TableSummary>, QueryError> {
-        let (shared, caller) = (Arc::clone(&self.shared), principal.clone());
+    /// As for any light query: no free slot, or past the deadline.
+    pub async fn list_tables(&self, caller: &Caller) -> Result<Vec<TableSummary>, QueryError> {
+        let (shared, caller) = (Arc::clone(&self.shared), caller.clone());
         let work = async move { describe::list(&shared, &caller).await };
-        self.admitted(QueryClass::Light, principal, work).await
+        self.admitted(QueryClass::Light, work).await
     }
 
     /// One table as the caller sees it.
@@ -118,13 +127,13 @@ impl QueryService {
     /// When the table or version does not exist for the caller, and as for any light query.
     pub async fn describe_table(
         &self,
-        principal: &Principal,
+        caller: &Caller,
         name: &str,
         version: VersionSelector,
     ) -> Result<TableDescription, QueryError> {
-        let (shared, caller, name) = (Arc::clone(&self.shared), principal.clone(), name.to_owned());
+        let (shared, caller, name) = (Arc::clone(&self.shared), caller.clone(), name.to_owned());
         let work = async move { describe::describe(&shared, &caller, &name, version).await };
-        self.admitted(QueryClass::Light, principal, work).await
+        self.admitted(QueryClass::Light, work).await
     }
 
     /// Runs `work` on the engine's threads, in a slot of its class, until its deadline and no longer
@@ -132,10 +141,9 @@ impl QueryService {
     async fn admitted<T: Send + 'static>(
         &self,
         class: QueryClass,
-        principal: &Principal,
         work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
     ) -> Result<T, QueryError> {
-        let permit = self.shared.admission.admit(class, principal).await?;
+        let permit = self.shared.admission.admit(class).await?;
         let deadline = permit.deadline();
         let threads = match class {
             QueryClass::Light => self.shared.engine.threads(),

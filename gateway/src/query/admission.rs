@@ -11,12 +11,14 @@ use std::time::Duration;
 
 use sluice_policies::principal::Principal;
 use tokio::time::Instant;
+use tracing::info;
 
 use self::rate::SubjectRates;
 use self::resident::ResidentMemory;
 use self::slots::{Slot, Slots, SlotsRefusal};
 pub use self::undelivered::Held;
 use self::undelivered::Undelivered;
+use super::caller::Caller;
 use super::error::{ErrorCode, QueryError};
 use crate::config::limits::LimitsConfig;
 use crate::engine::statement::Statement;
@@ -96,21 +98,24 @@ impl Admission {
     ///
     /// # Errors
     /// `rate_limited`, with the time after which one more request fits.
-    fn charge(&self, principal: &Principal) -> Result<(), QueryError> {
-        self.rates.charge(principal).map_err(|wait| {
-            QueryError::new(ErrorCode::RateLimited, "too many requests by this subject").retry_after(wait)
-        })
+    pub fn count(&self, principal: Principal) -> Result<Caller, QueryError> {
+        match self.rates.charge(&principal) {
+            Ok(()) => Ok(Caller::counted(principal)),
+            Err(wait) => {
+                info!(issuer = principal.issuer, subject = principal.subject, "a subject is over its rate");
+                let refusal = QueryError::new(ErrorCode::RateLimited, "too many requests by this subject");
+                Err(refusal.retry_after(wait))
+            }
+        }
     }
 
     /// Waits for a slot, first come first served in each class. Dropping the future gives up the
     /// place in the queue.
     ///
     /// # Errors
-    /// `rate_limited` when the subject is over its rate; `overloaded` when the queue is full, the
-    /// wait was too long or resident memory is over its limit.
-    pub async fn admit(&self, class: QueryClass, principal: &Principal) -> Result<Permit, QueryError> {
+    /// `overloaded` when the queue is full, the wait was too long or resident memory is over its limit.
+    pub async fn admit(&self, class: QueryClass) -> Result<Permit, QueryError> {
         let deadline = Instant::now() + self.query_time;
-        self.charge(principal)?;
         let slots = match class {
             QueryClass::Light => &self.light,
             QueryClass::Heavy => &self.heavy,
@@ -127,8 +132,8 @@ impl Admission {
     }
 
     /// Where the memory of an answer to this caller is counted; of no bytes yet.
-    pub fn hold(&self, principal: &Principal) -> Held {
-        self.undelivered.none(principal)
+    pub fn hold(&self, caller: &Caller) -> Held {
+        self.undelivered.none(caller)
     }
 }
 

@@ -144,7 +144,7 @@ impl QueryLife<Asked> {
             Statement::Sql(_) => None,
         };
         let kind = QueryKind::of(&request.statement);
-        Self::begin_other(metrics, door, kind, &request.principal, &request.request_id, table, trace_id)
+        Self::begin_other(metrics, door, kind, &request.caller, &request.request_id, table, trace_id)
     }
 
     /// A question that is not a statement arrived: a listing or a description.

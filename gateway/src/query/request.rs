@@ -1,8 +1,7 @@
 //! One question by one caller: owns the request type that every door builds and the pipeline
 //! takes. Does not parse wire formats.
 
-use sluice_policies::principal::Principal;
-
+use super::caller::Caller;
 use crate::engine::statement::Statement;
 pub use crate::engine::statement::VersionSelector;
 
@@ -10,7 +9,7 @@ pub use crate::engine::statement::VersionSelector;
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The caller, under the one role that it acts in.
-    pub principal: Principal,
+    pub caller: Caller,
     /// The question.
     pub statement: Statement,
     /// Which version of the tables to read.

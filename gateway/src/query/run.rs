@@ -1,4 +1,4 @@
-//! One statement, from its principal to its rows: owns the order of steps for each kind. Runs on
+//! One statement, from its caller to its rows: owns the order of steps for each kind. Runs on
 //! the engine's threads.
 
 use std::sync::Arc;
@@ -44,7 +44,7 @@ pub(super) async fn run(shared: &Arc<Shared>, request: Request) -> Result<Respon
         engine: &shared.engine,
         catalog: &shared.catalog,
         policies: &policies,
-        principal: &request.principal,
+        principal: &request.caller,
     };
     let query = AuthorizedQuery::authorize(authority, request.statement, pin).await?;
     let tables: Vec<TableMeta> = query.tables().values().map(|table| meta(table)).collect();

@@ -3,7 +3,8 @@
 use serde_json::json;
 use sluice_tests::client::Answer;
 use sluice_tests::gateway::{Gateway, run};
-use tokio::task::JoinHandle;
+use sluice_tests::wire::{Wire, post};
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::limited;
 
@@ -39,6 +40,37 @@ fn a_subject_over_its_rate_waits_and_others_do_not() {
         }
         assert!(answered >= 5 && refused > 0, "{answered} answered, {refused} refused");
         let _ = gateway.nobody().get("/healthz").await.expect_status(200);
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn what_is_malformed_or_not_read_yet_counts_too() {
+    run(async {
+        let limits = json!({
+            "limits": { "subject_requests_per_s": 1, "subject_burst_requests": 2 },
+            "server": { "body_read_timeout_ms": 600_000, "connection_idle_ms_max": 700_000 },
+        });
+        let gateway = limited("malformed-rate", limits).await;
+        let token = gateway.token("admin", json!({}));
+        let mut statuses = Vec::new();
+        while statuses.last() != Some(&429) && statuses.len() < REQUESTS as usize {
+            let mut wire = Wire::open(gateway.addr()).await;
+            assert!(wire.send(&post("/v1/sql", &token, "{")).await);
+            statuses.push(wire.answer().await.0);
+        }
+        let (last, before) = statuses.split_last().unwrap();
+        assert!(*last == 429 && before.len() >= 2 && before.iter().all(|s| *s == 400), "{statuses:?}");
+        // None of these bodies ever comes; whoever is over the rate is not waited for.
+        let whole = post("/v1/sql", &token, "{\"sql\":\"select 1\"}");
+        let mut waiting = JoinSet::new();
+        for _ in 0..REQUESTS {
+            let mut wire = Wire::open(gateway.addr()).await;
+            assert!(wire.send(&whole[..whole.len() - 1]).await);
+            let _ = waiting.spawn(async move { wire.answer().await });
+        }
+        let (status, body) = waiting.join_next().await.unwrap().unwrap();
+        assert_eq!(status, 429, "{body}");
         gateway.shutdown().await;
     });
 }

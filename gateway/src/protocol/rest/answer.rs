@@ -42,7 +42,7 @@ pub(super) async fn answer(
     form: Form,
 ) -> Result<HttpResponse, Problem> {
     let request = Request {
-        principal: call.principal.clone(),
+        caller: call.caller.clone(),
         statement,
         version,
         request_id: call.context.request_id.clone(),

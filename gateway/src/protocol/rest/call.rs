@@ -7,7 +7,6 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Uri, request};
 use bytes::Bytes;
-use sluice_policies::principal::Principal;
 use uuid::Uuid;
 
 use super::RestDoor;
@@ -19,19 +18,20 @@ use super::target::{self, Params};
 use super::{TABLE_SEGMENT, body};
 use crate::protocol::limits::read_body;
 use crate::query::admission::Held;
+use crate::query::caller::Caller;
 use crate::query::error::QueryError;
 
-/// A call whose caller is known and whose answer it will be able to read.
+/// A call whose caller is known and was counted, and whose answer it will be able to read.
 #[derive(Debug)]
 pub(super) struct Call {
-    pub(super) principal: Principal,
+    pub(super) caller: Caller,
     pub(super) context: RequestContext,
     pub(super) json: JsonOptions,
     head: request::Parts,
 }
 
 impl Call {
-    /// Negotiates and authenticates. The body comes back unread: whoever is refused here has made
+    /// Negotiates, authenticates and counts. The body comes back unread: whoever is refused here has made
     /// the server read nothing.
     pub(super) fn open(door: &RestDoor, request: Request) -> Result<(Self, Body), Problem> {
         let (head, body) = request.into_parts();
@@ -40,13 +40,14 @@ impl Call {
             let challenge = refusal.challenge();
             Problem::unauthenticated(refusal.into(), challenge)
         })?;
+        let caller = door.service.count(principal)?;
         let json = JsonOptions::of(&head.headers)?;
         let context = head
             .extensions
             .get::<RequestContext>()
             .cloned()
             .unwrap_or_else(|| RequestContext { request_id: Uuid::now_v7().to_string(), trace_id: None });
-        Ok((Self { principal, context, json, head }, body))
+        Ok((Self { caller, context, json, head }, body))
     }
 
     pub(super) fn uri(&self) -> &Uri {
@@ -71,7 +72,7 @@ impl Call {
     pub(super) async fn read(&self, door: &RestDoor, body: Body) -> Result<ReadBody, QueryError> {
         self.params(&[])?;
         check_content(self.headers())?;
-        let mut held = door.service.hold(&self.principal);
+        let mut held = door.service.hold(&self.caller);
         let wait_max = door.body_read_timeout;
         let grown = |bytes| held.resize(bytes);
         let bytes = read_body(self.headers(), body, &door.limits, wait_max, grown).await?;

@@ -30,12 +30,12 @@ pub(super) async fn describe(
         &door.metrics,
         Door::Rest,
         QueryKind::DescribeTable,
-        &call.principal,
+        &call.caller,
         &context.request_id,
         Some(&table),
         context.trace_id.as_deref(),
     );
-    let description = match door.service.describe_table(&call.principal, &table, version).await {
+    let description = match door.service.describe_table(&call.caller, &table, version).await {
         Ok(description) => description,
         Err(error) => {
             life.failed(&error);

@@ -26,12 +26,12 @@ pub(super) async fn list(State(door): State<Arc<RestDoor>>, request: Request) ->
         &door.metrics,
         Door::Rest,
         QueryKind::ListTables,
-        &call.principal,
+        &call.caller,
         &context.request_id,
         None,
         context.trace_id.as_deref(),
     );
-    let tables = match door.service.list_tables(&call.principal).await {
+    let tables = match door.service.list_tables(&call.caller).await {
         Ok(tables) => tables,
         Err(error) => {
             life.failed(&error);

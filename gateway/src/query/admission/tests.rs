@@ -30,12 +30,11 @@ fn small() -> LimitsConfig {
 #[tokio::test]
 async fn slots_fill_then_queue_then_refuse() {
     let gate = gate(&small());
-    let someone = caller("a");
-    let first = gate.admit(QueryClass::Light, &someone).await.unwrap();
-    let _second = gate.admit(QueryClass::Light, &someone).await.unwrap();
-    let mut third = pin!(gate.admit(QueryClass::Light, &someone));
+    let first = gate.admit(QueryClass::Light).await.unwrap();
+    let _second = gate.admit(QueryClass::Light).await.unwrap();
+    let mut third = pin!(gate.admit(QueryClass::Light));
     assert!(poll_immediate(third.as_mut()).await.is_none(), "the third waits");
-    let refused = gate.admit(QueryClass::Light, &someone).await.unwrap_err();
+    let refused = gate.admit(QueryClass::Light).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::Overloaded);
     assert!(refused.retry_after.is_some());
     drop(first);
@@ -45,10 +44,9 @@ async fn slots_fill_then_queue_then_refuse() {
 #[tokio::test]
 async fn a_waiter_that_goes_away_leaves_the_queue() {
     let gate = gate(&small());
-    let someone = caller("a");
-    let _running = gate.admit(QueryClass::Heavy, &someone).await.unwrap();
+    let _running = gate.admit(QueryClass::Heavy).await.unwrap();
     for _ in 0..3 {
-        let waiting = pin!(gate.admit(QueryClass::Heavy, &someone));
+        let waiting = pin!(gate.admit(QueryClass::Heavy));
         let still = futures::future::select(waiting, std::future::ready(())).await;
         assert!(matches!(still, Either::Right(_)), "queued, neither admitted nor refused");
     }
@@ -57,32 +55,30 @@ async fn a_waiter_that_goes_away_leaves_the_queue() {
 #[tokio::test]
 async fn heavy_queries_take_no_light_slot() {
     let gate = gate(&small());
-    let someone = caller("a");
-    let _heavy = gate.admit(QueryClass::Heavy, &someone).await.unwrap();
-    let _light = gate.admit(QueryClass::Light, &someone).await.unwrap();
-    let _light_too = gate.admit(QueryClass::Light, &someone).await.unwrap();
+    let _heavy = gate.admit(QueryClass::Heavy).await.unwrap();
+    let _light = gate.admit(QueryClass::Light).await.unwrap();
+    let _light_too = gate.admit(QueryClass::Light).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_is_too_long_is_refused() {
     let gate = gate(&LimitsConfig { queue_wait_ms_max: 50, ..small() });
-    let someone = caller("a");
-    let _running = gate.admit(QueryClass::Heavy, &someone).await.unwrap();
-    assert_eq!(gate.admit(QueryClass::Heavy, &someone).await.unwrap_err().code, ErrorCode::Overloaded);
+    let _running = gate.admit(QueryClass::Heavy).await.unwrap();
+    assert_eq!(gate.admit(QueryClass::Heavy).await.unwrap_err().code, ErrorCode::Overloaded);
 }
 
 #[tokio::test]
 async fn a_subject_over_its_burst_is_told_when_to_come_back_and_others_are_not_affected() {
     let gate = gate(&LimitsConfig { subject_requests_per_s: 1, subject_burst_requests: 3, ..small() });
     for _ in 0..3 {
-        gate.charge(&caller("a")).unwrap();
+        gate.count(caller("a")).unwrap();
     }
-    let refused = gate.charge(&caller("a")).unwrap_err();
+    let refused = gate.count(caller("a")).unwrap_err();
     assert_eq!(refused.code, ErrorCode::RateLimited);
     assert!(refused.retry_after.unwrap() <= Duration::from_secs(1));
-    gate.charge(&caller("b")).unwrap();
+    gate.count(caller("b")).unwrap();
     let other_issuer = Principal { issuer: "elsewhere".to_owned(), ..caller("a") };
-    gate.charge(&other_issuer).unwrap();
+    gate.count(other_issuer).unwrap();
 }
 
 #[tokio::test]
@@ -94,17 +90,16 @@ async fn beyond_the_tracked_subjects_all_share_one_allowance() {
         ..small()
     };
     let gate = gate(&limits);
-    gate.charge(&caller("a")).unwrap();
-    gate.charge(&caller("b")).unwrap();
-    gate.charge(&caller("c")).unwrap();
-    assert_eq!(gate.charge(&caller("d")).unwrap_err().code, ErrorCode::RateLimited);
+    gate.count(caller("a")).unwrap();
+    gate.count(caller("b")).unwrap();
+    gate.count(caller("c")).unwrap();
+    assert_eq!(gate.count(caller("d")).unwrap_err().code, ErrorCode::RateLimited);
 }
 
 #[tokio::test]
 async fn short_memory_refuses_all_but_a_query_that_is_alone() {
     let gate = gate(&LimitsConfig { resident_bytes_max: 1, ..small() });
-    let someone = caller("a");
-    let _alone = gate.admit(QueryClass::Heavy, &someone).await.unwrap();
-    let refused = gate.admit(QueryClass::Light, &someone).await.unwrap_err();
+    let _alone = gate.admit(QueryClass::Heavy).await.unwrap();
+    let refused = gate.admit(QueryClass::Light).await.unwrap_err();
     assert_eq!((refused.code, refused.message.as_str()), (ErrorCode::Overloaded, "memory is short"));
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::engine::statement::Lookup;
+use crate::query::caller::Caller;
 use crate::query::request::VersionSelector;
 
 fn request() -> Request {
     let lookup = Lookup { table: "flights".to_owned(), columns: None, key: vec!["1".to_owned()] };
     Request {
-        principal: Principal::local("analyst", BTreeMap::new()),
+        caller: Caller::counted(Principal::local("analyst", BTreeMap::new())),
         statement: Statement::Lookup(lookup),
         version: VersionSelector::Latest,
         request_id: "r-1".to_owned(),
