@@ -2,6 +2,7 @@
 //! [`crate::query`] and encodes; it never plans, caches or authorizes.
 
 pub mod auth;
+pub mod connection;
 pub mod limits;
 pub mod readiness;
 pub mod rest;

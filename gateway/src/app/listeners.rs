@@ -3,6 +3,7 @@
 
 mod gate;
 mod in_flight;
+mod places;
 mod until_drained;
 
 use std::net::{SocketAddr, TcpListener};

@@ -21,20 +21,80 @@ async fn let_in(gateway: &Gateway) -> Option<Wire> {
     Some(wire)
 }
 
+/// The connection is open, and answers.
+async fn answers(wire: &mut Wire) -> bool {
+    wire.send(HEALTH).await && !wire.some(10_000).await.is_empty()
+}
+
 #[test]
-fn as_many_connections_as_the_limit_are_let_in_and_one_more_is_closed() {
+fn one_connection_over_the_limit_takes_the_place_of_the_one_unused_the_longest() {
     run(async {
         let gateway = limited("connections", json!({ "limits": { "connections_max": 3 } })).await;
         let mut open: Vec<Wire> = Vec::new();
         for at in 0..3 {
             open.push(let_in(&gateway).await.unwrap_or_else(|| panic!("connection {at} was closed")));
         }
+        assert!(answers(&mut open[0]).await);
+        let mut fourth = let_in(&gateway).await.expect("room for one more");
+        assert_eq!(open[1].rest().await, b"", "the second was unused the longest");
+        assert!(answers(&mut open[0]).await && answers(&mut open[2]).await && answers(&mut fourth).await);
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn connections_of_callers_with_tokens_outlive_those_of_strangers() {
+    run(async {
+        let gateway = limited("connections-known", json!({ "limits": { "connections_max": 3 } })).await;
+        let token = gateway.token("admin", json!({}));
+        let mut known = Wire::open(gateway.addr()).await;
+        let select = post("/v1/sql", &token, "{\"sql\":\"select 1 as one\"}");
+        assert!(known.send(&select).await);
+        assert_eq!(known.answer().await.0, 200);
+        let mut strangers: Vec<Wire> = Vec::new();
+        for _ in 0..10 {
+            strangers.push(let_in(&gateway).await.expect("room for a stranger"));
+        }
+        // Neither does a token that is not one make a caller known.
+        let forged = post("/v1/sql", "not.a.token", "{}");
+        for _ in 0..10 {
+            let mut forger = Wire::open(gateway.addr()).await;
+            assert!(forger.send(&forged).await);
+            assert_eq!(forger.answer().await.0, 401);
+            strangers.push(forger);
+        }
+        assert!(known.send(&select).await);
+        assert_eq!(known.answer().await.0, 200);
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn a_connection_over_the_limit_is_closed_while_all_serve_callers_with_tokens() {
+    run(async {
+        let limits = json!({
+            "limits": { "connections_max": 2 },
+            "server": { "body_read_timeout_ms": 600_000, "connection_idle_ms_max": 700_000 },
+        });
+        let gateway = limited("connections-serving", limits).await;
+        let token = gateway.token("admin", json!({}));
+        let whole = post("/v1/sql", &token, "{\"sql\":\"select 1 as one\"}")
+            .replace("content-type", "expect: 100-continue\r\ncontent-type");
+        let (head, body) = whole.split_at(whole.find("{").unwrap());
+        let mut serving: Vec<Wire> = Vec::new();
+        for _ in 0..2 {
+            let mut wire = Wire::open(gateway.addr()).await;
+            assert!(wire.send(head).await);
+            // Said once the caller is known and its body is waited for.
+            assert_eq!(wire.exactly(25).await, b"HTTP/1.1 100 Continue\r\n\r\n");
+            serving.push(wire);
+        }
         assert!(let_in(&gateway).await.is_none(), "one more was let in");
-        open.pop();
-        let again = until("a place is free again", || let_in(&gateway)).await;
-        open.push(again);
-        assert!(let_in(&gateway).await.is_none());
-        drop(open);
+        for wire in &mut serving {
+            assert!(wire.send(body).await);
+            assert_eq!(wire.answer().await.0, 200);
+        }
+        let _in_the_place_of_one = until("an answer is over", || let_in(&gateway)).await;
         gateway.shutdown().await;
     });
 }

@@ -11,6 +11,7 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
@@ -111,6 +112,33 @@ fn as_many_streams_as_the_limit_are_taken_and_one_more_is_refused() {
         }
         answered.sort_unstable();
         assert_eq!(answered, [1, 3, 5]);
+        gateway.shutdown().await;
+    });
+}
+
+/// Pings keep a connection from being silent, and give it no right to its place.
+#[test]
+fn connections_that_only_ping_shut_out_nobody() {
+    run(async {
+        let gateway = limited("pings", json!({ "limits": { "connections_max": 2 } })).await;
+        let mut pinging = Vec::new();
+        for _ in 0..2 {
+            let mut wire = Wire::open(gateway.addr()).await;
+            assert!(wire.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await);
+            assert!(wire.send(frame(SETTINGS, 0, 0, &[])).await);
+            pinging.push(wire);
+        }
+        for wire in &mut pinging {
+            assert!(wire.send(frame(PING, 0, 0, &[7; 8])).await);
+            while next(wire).await.kind != PING {}
+        }
+        let token = gateway.token("admin", json!({}));
+        let mut caller = Wire::open(gateway.addr()).await;
+        assert!(
+            caller.send(sluice_tests::wire::post("/v1/sql", &token, "{\"sql\":\"select 1 as one\"}")).await
+        );
+        assert_eq!(caller.answer().await.0, 200);
+        let _goodbye = pinging[0].rest().await;
         gateway.shutdown().await;
     });
 }

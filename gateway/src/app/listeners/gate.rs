@@ -1,9 +1,8 @@
-//! The way in for a connection: owns the cap on open ones, the wait for a first byte, the closing
-//! of silent ones, and noticing that a peer is slow to read. Does not read what they say.
+//! The way in for a connection: owns the wait for a first byte, the closing of silent ones and of those that
+//! make room, and noticing that a peer is slow to read. Does not read what they say.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,17 +11,20 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+use tower_http::add_extension::AddExtension;
 
 use super::in_flight::{Flight, InFlight};
+use super::places::{Place, Places};
 use crate::config::limits::LimitsConfig;
 use crate::config::serving::ServerConfig;
+use crate::protocol::connection::Connection;
 
 /// Lets connections in.
 #[derive(Debug, Clone)]
 pub(super) struct ConnectionGate {
-    free: Arc<Semaphore>,
+    places: Places,
     in_flight: InFlight,
     first_byte: Duration,
     idle: Duration,
@@ -32,18 +34,19 @@ impl ConnectionGate {
     pub(super) fn new(server: &ServerConfig, limits: &LimitsConfig, in_flight: InFlight) -> Self {
         Self {
             in_flight,
-            free: Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS))),
+            places: Places::new(limits.connections_max),
             first_byte: Duration::from_millis(server.header_read_timeout_ms),
             idle: Duration::from_millis(server.connection_idle_ms_max),
         }
     }
 
-    /// A connection beyond the cap is closed at once: left waiting it would still hold a socket.
     async fn admit(self, tcp: TcpStream) -> io::Result<GatedStream> {
-        let permit = self.free.try_acquire_owned().map_err(io::Error::other)?;
+        let place = self.places.take().await?;
         tcp.set_nodelay(true)?;
+        let mut byte = [0_u8; 1];
         // Which HTTP it is shows in its first bytes, and nothing else bounds the wait for them.
-        tokio::time::timeout(self.first_byte, tcp.peek(&mut [0_u8; 1])).await??;
+        let first_byte = tokio::time::timeout(self.first_byte, tcp.peek(&mut byte));
+        place.leave.run_until_cancelled(first_byte).await.ok_or_else(making_room)???;
         let mut stream = TimeoutStream::new(tcp);
         stream.set_read_timeout(Some(self.idle));
         stream.set_write_timeout(Some(self.idle));
@@ -51,19 +54,29 @@ impl ConnectionGate {
             stream: Box::pin(stream),
             in_flight: self.in_flight,
             unwritten: None,
-            _permit: permit,
+            leave: Box::pin(place.leave.clone().cancelled_owned()),
+            place,
         })
     }
 }
 
+fn making_room() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the connection makes room for another")
+}
+
 impl<S: Send + 'static> Accept<TcpStream, S> for ConnectionGate {
     type Stream = GatedStream;
-    type Service = S;
-    type Future = BoxFuture<'static, io::Result<(GatedStream, S)>>;
+    type Service = AddExtension<S, Connection>;
+    type Future = BoxFuture<'static, io::Result<(GatedStream, Self::Service)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let admitted = self.clone().admit(stream);
-        async move { Ok((admitted.await?, service)) }.boxed()
+        async move {
+            let stream = admitted.await?;
+            let connection = stream.place.connection.clone();
+            Ok((stream, AddExtension::new(service, connection)))
+        }
+        .boxed()
     }
 }
 
@@ -75,10 +88,16 @@ pub(super) struct GatedStream {
     /// Held while the peer does not take what there is to write: part of an answer may be in
     /// buffers above, which no request holds any more.
     unwritten: Option<Flight>,
-    _permit: OwnedSemaphorePermit,
+    leave: Pin<Box<WaitForCancellationFutureOwned>>,
+    place: Place,
 }
 
 impl GatedStream {
+    /// Fails once the connection is to make room, and wakes it up for that.
+    fn check_place(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.leave.poll_unpin(cx).is_ready() { Err(making_room()) } else { Ok(()) }
+    }
+
     fn wrote(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if polled.is_ready() {
             self.unwritten = None;
@@ -95,12 +114,14 @@ impl AsyncRead for GatedStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.check_place(cx)?;
         self.stream.as_mut().poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for GatedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.check_place(cx)?;
         let polled = self.stream.as_mut().poll_write(cx, buf);
         self.wrote(polled)
     }
@@ -118,6 +139,7 @@ impl AsyncWrite for GatedStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.check_place(cx)?;
         let polled = self.stream.as_mut().poll_write_vectored(cx, bufs);
         self.wrote(polled)
     }

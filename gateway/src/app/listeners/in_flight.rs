@@ -16,6 +16,8 @@ use http_body::{Frame, SizeHint};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use crate::protocol::connection::{Connection, RequestInFlight};
+
 /// Counts what is in flight on every connection of a listener.
 #[derive(Debug, Clone)]
 pub(super) struct InFlight(TaskTracker);
@@ -47,15 +49,26 @@ impl InFlight {
 }
 
 /// The layer that counts requests.
-pub(super) async fn count(State(in_flight): State<InFlight>, request: Request, next: Next) -> Response {
-    let flight = in_flight.one();
-    next.run(request).await.map(|body| Body::new(CountedBody { body, flight }))
+pub(super) async fn count(State(in_flight): State<InFlight>, mut request: Request, next: Next) -> Response {
+    let on_connection = request.extensions().get().map(Connection::request);
+    if let Some(on_connection) = &on_connection {
+        request.extensions_mut().insert(on_connection.clone());
+    }
+    let counts = Counts { _flight: in_flight.one(), _on_connection: on_connection };
+    next.run(request).await.map(|body| Body::new(CountedBody { body, counts }))
+}
+
+/// One request's share of both counts: of the listener and of its connection.
+#[derive(Debug, Clone)]
+struct Counts {
+    _flight: Flight,
+    _on_connection: Option<RequestInFlight>,
 }
 
 #[derive(Debug)]
 struct CountedBody {
     body: Body,
-    flight: Flight,
+    counts: Counts,
 }
 
 impl HttpBody for CountedBody {
@@ -68,7 +81,7 @@ impl HttpBody for CountedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
         polled.map_ok(|frame| {
-            frame.map_data(|bytes| Bytes::from_owner(CountedBytes { bytes, _flight: self.flight.clone() }))
+            frame.map_data(|bytes| Bytes::from_owner(CountedBytes { bytes, _counts: self.counts.clone() }))
         })
     }
 
@@ -83,7 +96,7 @@ impl HttpBody for CountedBody {
 
 struct CountedBytes {
     bytes: Bytes,
-    _flight: Flight,
+    _counts: Counts,
 }
 
 impl AsRef<[u8]> for CountedBytes {
@@ -103,8 +116,8 @@ mod tests {
     #[tokio::test]
     async fn an_answer_is_in_flight_until_its_last_piece_is_gone() {
         let in_flight = InFlight::new();
-        let flight = in_flight.one();
-        let mut body = CountedBody { body: Body::from("abc"), flight };
+        let counts = Counts { _flight: in_flight.one(), _on_connection: None };
+        let mut body = CountedBody { body: Body::from("abc"), counts };
         assert_eq!(body.size_hint().exact(), Some(3));
         let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
         let rest = piece.slice(1..);

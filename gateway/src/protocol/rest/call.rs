@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Uri, request};
 use bytes::Bytes;
 use uuid::Uuid;
@@ -16,6 +17,7 @@ use super::media::{check_accept, check_content};
 use super::problem::Problem;
 use super::target::{self, Params};
 use super::{TABLE_SEGMENT, body};
+use crate::protocol::connection::RequestInFlight;
 use crate::protocol::limits::read_body;
 use crate::query::admission::Held;
 use crate::query::caller::Caller;
@@ -40,6 +42,10 @@ impl Call {
             let challenge = refusal.challenge();
             Problem::unauthenticated(refusal.into(), challenge)
         })?;
+        let by_token = head.headers.contains_key(AUTHORIZATION);
+        if let Some(in_flight) = head.extensions.get::<RequestInFlight>().filter(|_| by_token) {
+            in_flight.trust();
+        }
         let caller = door.service.count(principal)?;
         let json = JsonOptions::of(&head.headers)?;
         let context = head
