@@ -58,6 +58,13 @@ impl Server {
         Self::run(command, setup).await
     }
 
+    /// The same, after `ulimit` with these options.
+    pub async fn start_limited(ulimit: &str, setup: Setup) -> Self {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("ulimit {ulimit} && exec \"$0\" \"$@\"")).arg(binary());
+        Self::run(command, setup).await
+    }
+
     async fn run(mut command: Command, setup: Setup) -> Self {
         let file = setup.write();
         let mut child = command

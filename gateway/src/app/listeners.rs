@@ -3,6 +3,7 @@
 
 mod gate;
 mod in_flight;
+mod open_files;
 mod places;
 mod until_drained;
 

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sluice_tests::gateway::{Gateway, run};
+use sluice_tests::gateway::{Gateway, Setup, run};
+use sluice_tests::process::Server;
 use sluice_tests::waiting::until;
 use sluice_tests::wire::{Wire, post};
 
 use super::limited;
+use crate::accounts;
 
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
 
@@ -96,6 +98,27 @@ fn a_connection_over_the_limit_is_closed_while_all_serve_callers_with_tokens() {
         }
         let _in_the_place_of_one = until("an answer is over", || let_in(&gateway)).await;
         gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn connections_do_not_take_the_files_that_tables_need() {
+    run(async {
+        // A soft limit is raised, as it is meant for programs that use `select`; a hard one is kept to.
+        for (ulimit, warned) in [("-Sn 128", false), ("-n 400", true)] {
+            let setup = Setup::new("open-files", accounts::POLICIES).table(accounts::definition());
+            let _table = accounts::write(&setup.place("accounts"));
+            let server = Server::start_limited(ulimit, setup).await;
+            let admin = server.role("admin");
+            let mut open: Vec<Wire> = Vec::new();
+            for _ in 0..450 {
+                let mut wire = Wire::open(server.addr()).await;
+                assert!(answers(&mut wire).await, "{ulimit}");
+                open.push(wire);
+            }
+            assert_eq!(admin.walk("accounts", &[("limit", "50")]).await.len(), 200, "{ulimit}");
+            assert_eq!(server.log().contains("too few open files"), warned, "{ulimit}");
+        }
     });
 }
 

@@ -16,6 +16,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use tower_http::add_extension::AddExtension;
 
 use super::in_flight::{Flight, InFlight};
+use super::open_files::room_for_connections;
 use super::places::{Place, Places};
 use crate::config::limits::LimitsConfig;
 use crate::config::serving::ServerConfig;
@@ -34,7 +35,7 @@ impl ConnectionGate {
     pub(super) fn new(server: &ServerConfig, limits: &LimitsConfig, in_flight: InFlight) -> Self {
         Self {
             in_flight,
-            places: Places::new(limits.connections_max),
+            places: Places::new(room_for_connections(limits.connections_max)),
             first_byte: Duration::from_millis(server.header_read_timeout_ms),
             idle: Duration::from_millis(server.connection_idle_ms_max),
         }
