@@ -106,7 +106,11 @@ fn connections_do_not_take_the_files_that_tables_need() {
     run(async {
         // A soft limit is raised, as it is meant for programs that use `select`; a hard one is kept to.
         for (ulimit, warned) in [("-Sn 128", false), ("-n 400", true)] {
-            let setup = Setup::new("open-files", accounts::POLICIES).table(accounts::definition());
+            // No place becomes free by itself.
+            let patient = json!({ "header_read_timeout_ms": 600_000, "connection_idle_ms_max": 700_000 });
+            let setup = Setup::new("open-files", accounts::POLICIES)
+                .table(accounts::definition())
+                .with(json!({ "server": patient }));
             let _table = accounts::write(&setup.place("accounts"));
             let server = Server::start_limited(ulimit, setup).await;
             let admin = server.role("admin");
