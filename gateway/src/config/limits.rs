@@ -24,7 +24,7 @@ pub struct LimitsConfig {
     pub headers_max: usize,
     /// Largest request head (request line and all header fields), in bytes.
     pub header_bytes_max: usize,
-    /// Open connections, in count; further ones are closed at once.
+    /// Open connections, in count; a further one takes the place of one that serves nobody.
     pub connections_max: usize,
     /// Concurrent HTTP/2 streams of one connection, in count.
     pub connection_streams_max: u32,

@@ -257,6 +257,13 @@ impl<'a> Bound<'a> {
         Ok(Self { engine, table, query, state, show, output, condition, crossing, keys, positions })
     }
 
+    /// A place of a walk is one of this version, unless a table was made anew with fewer files and the
+    /// same identity.
+    fn check(&self, place: Place) -> Result<(), EngineError> {
+        let files = self.table.snapshot.files().len();
+        if (place.file as usize) < files { Ok(()) } else { Err(EngineError::Expired) }
+    }
+
     /// The page's rows without the columns that only served to find them.
     fn project(&self, rows: &RecordBatch) -> Result<RecordBatch, EngineError> {
         rows.project(&self.output).map_err(|e| EngineError::Internal(Box::new(e)))

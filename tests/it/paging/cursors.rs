@@ -1,5 +1,10 @@
 //! Cursors in wrong hands: tampered, borrowed, outlived, and used with another question.
 
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arrow::array::{RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -11,6 +16,8 @@ use sluice_tests::waiting::until;
 use crate::accounts;
 
 const FLIGHTS: &str = "/v1/tables/flights/rows";
+/// In microseconds since 1970.
+const YEAR_2100: i64 = 4_102_444_800_000_000;
 
 async fn first_cursor(caller: &Caller, query: &str) -> String {
     let page = caller.get(&format!("{FLIGHTS}?{query}")).await.expect_status(200).json();
@@ -155,6 +162,46 @@ fn a_cursor_whose_files_are_gone_has_expired() {
         }
         let answer = admin.get(&format!("/v1/tables/accounts/rows?limit=2&cursor={cursor}")).await;
         assert_code("vacuumed", &answer, 410, "cursor_expired");
+        gateway.shutdown().await;
+    });
+}
+
+/// The row that a walk stands at may have ceased to satisfy a condition that asks what time it is.
+#[test]
+fn a_walk_goes_on_after_a_row_that_has_run_out() {
+    run(async {
+        let setup = Setup::new("run-out", accounts::POLICIES)
+            .table(json!({ "name": "t", "location": "t" }))
+            .with(json!({ "cursors": { "cursor_bytes_max": 1024 } }));
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("name", DataType::Utf8, false),
+            Field::new("until", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), false),
+        ]));
+        // Longer than a cursor, so that the cursor says where the row stands.
+        let names: StringArray = (0..3).map(|at| Some(format!("{at:01000}"))).collect();
+        let soon = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(8);
+        let soon = i64::try_from(soon.as_micros()).unwrap();
+        let until_when =
+            TimestampMicrosecondArray::from(vec![soon, YEAR_2100, YEAR_2100]).with_timezone("UTC");
+        let rows = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(names), Arc::new(until_when)]);
+        HandTable::create(&setup.place("t"), &schema).append(&[rows.unwrap()]);
+        let gateway = setup.start().await;
+        let admin = gateway.role("admin");
+        let asked = [("filter", "until > now()"), ("order", "name"), ("limit", "1")];
+        let ask = |more: Vec<(&'static str, String)>| {
+            let admin = admin.clone();
+            async move {
+                let more = more.iter().map(|(name, value)| (*name, value.as_str()));
+                let asked: Vec<(&str, &str)> = asked.into_iter().chain(more).collect();
+                admin.ask("/v1/tables/t/rows", &asked).await.expect_status(200).json()
+            }
+        };
+        let first = ask(Vec::new()).await;
+        let starts = |page: &Value, digit: &str| page["data"][0]["name"].as_str().unwrap().ends_with(digit);
+        assert!(starts(&first, "0"));
+        until("the first row runs out", || async { starts(&ask(Vec::new()).await, "1").then_some(()) }).await;
+        let cursor = first["page"]["next_cursor"].as_str().unwrap().to_owned();
+        assert!(starts(&ask(vec![("cursor", cursor)]).await, "1"));
         gateway.shutdown().await;
     });
 }

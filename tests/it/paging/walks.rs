@@ -19,11 +19,12 @@ use super::model::{
 };
 
 const TABLES: usize = 6;
-const WALKS_PER_TABLE: usize = 8;
+const WALKS_PER_TABLE: usize = 9;
 const POLICIES: &str = "version: 1
 roles:
   reader: { administrator: true, tables: { t: { columns: all } } }
   masked: { tables: { t: { columns: '*', rows: 'grp < 2', masks: { name: null } } } }
+  groupless: { tables: { t: { columns: '*', rows: 'grp < 2', masks: { grp: null } } } }
 ";
 
 /// Who walks, and what of a row there is for it.
@@ -40,8 +41,14 @@ const MASKED: Viewer = Viewer {
     sees: |row| row.group.is_some_and(|group| group < 2).then(|| Row { name: None, ..row.clone() }),
 };
 
+/// The same, with long names to order by.
+const GROUPLESS: Viewer = Viewer {
+    role: "groupless",
+    sees: |row| row.group.is_some_and(|group| group < 2).then(|| Row { group: None, ..row.clone() }),
+};
+
 fn definition(location: Value) -> Value {
-    json!({ "name": "t", "location": location, "clustered_by": ["name"] })
+    json!({ "name": "t", "location": location, "clustered_by": ["name", "grp"] })
 }
 
 /// A table with its rows in the model, and a gateway over it.
@@ -191,7 +198,7 @@ fn every_row_of_the_pinned_version_is_met_once_in_order_whatever_is_written() {
         let mut random = seeded("paging::walks");
         for _ in 0..TABLES {
             let mut stage = Stage::build(&mut random).await;
-            for viewer in [READER, MASKED].into_iter().cycle().take(WALKS_PER_TABLE) {
+            for viewer in [READER, MASKED, GROUPLESS].into_iter().cycle().take(WALKS_PER_TABLE) {
                 walk_forth_and_back(&mut stage, &mut random, viewer).await;
                 stage.settle().await;
             }
@@ -318,7 +325,7 @@ fn pages_that_are_cut_by_bytes_meet_every_row_once_in_either_direction() {
                 "cursors": { "cursor_bytes_max": 1024 },
             });
             let stage = Stage::build_with(&mut random, limits).await;
-            for viewer in [READER, MASKED] {
+            for viewer in [READER, MASKED, GROUPLESS] {
                 for order in [Vec::new(), random_order(&mut random), random_order(&mut random)] {
                     let walk = Walk { order, limit: 1000, ..Walk::plan(&stage, &mut random, viewer) };
                     there_and_back(&stage, &walk).await;

@@ -20,7 +20,7 @@ use super::open_files::room_for_connections;
 use super::places::{Place, Places};
 use crate::config::limits::LimitsConfig;
 use crate::config::serving::ServerConfig;
-use crate::protocol::connection::Connection;
+use crate::protocol::connection::{Connection, Patience};
 
 /// Lets connections in.
 #[derive(Debug, Clone)]
@@ -33,9 +33,13 @@ pub(super) struct ConnectionGate {
 
 impl ConnectionGate {
     pub(super) fn new(server: &ServerConfig, limits: &LimitsConfig, in_flight: InFlight) -> Self {
+        let patience = Patience {
+            first_request: Duration::from_millis(server.header_read_timeout_ms),
+            request: Duration::from_millis(server.connection_idle_ms_max),
+        };
         Self {
             in_flight,
-            places: Places::new(room_for_connections(limits.connections_max)),
+            places: Places::new(room_for_connections(limits.connections_max), patience),
             first_byte: Duration::from_millis(server.header_read_timeout_ms),
             idle: Duration::from_millis(server.connection_idle_ms_max),
         }
@@ -47,7 +51,10 @@ impl ConnectionGate {
         let mut byte = [0_u8; 1];
         // Which HTTP it is shows in its first bytes, and nothing else bounds the wait for them.
         let first_byte = tokio::time::timeout(self.first_byte, tcp.peek(&mut byte));
-        place.leave.run_until_cancelled(first_byte).await.ok_or_else(making_room)???;
+        tokio::select! {
+            () = place.connection.left() => return Err(making_room()),
+            read = first_byte => read??,
+        };
         let mut stream = TimeoutStream::new(tcp);
         stream.set_read_timeout(Some(self.idle));
         stream.set_write_timeout(Some(self.idle));
@@ -55,7 +62,7 @@ impl ConnectionGate {
             stream: Box::pin(stream),
             in_flight: self.in_flight,
             unwritten: None,
-            leave: Box::pin(place.leave.clone().cancelled_owned()),
+            left: Box::pin(place.connection.left()),
             place,
         })
     }
@@ -89,21 +96,24 @@ pub(super) struct GatedStream {
     /// Held while the peer does not take what there is to write: part of an answer may be in
     /// buffers above, which no request holds any more.
     unwritten: Option<Flight>,
-    leave: Pin<Box<WaitForCancellationFutureOwned>>,
+    left: Pin<Box<WaitForCancellationFutureOwned>>,
     place: Place,
 }
 
 impl GatedStream {
     /// Fails once the connection is to make room, and wakes it up for that.
     fn check_place(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if self.leave.poll_unpin(cx).is_ready() { Err(making_room()) } else { Ok(()) }
+        if self.left.poll_unpin(cx).is_ready() { Err(making_room()) } else { Ok(()) }
     }
 
     fn wrote(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if polled.is_ready() {
-            self.unwritten = None;
+            if self.unwritten.take().is_some() {
+                self.place.connection.set_unwritten(false);
+            }
         } else if self.unwritten.is_none() {
             self.unwritten = Some(self.in_flight.one());
+            self.place.connection.set_unwritten(true);
         }
         polled
     }

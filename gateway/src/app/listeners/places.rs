@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::protocol::connection::Connection;
+use crate::protocol::connection::{Connection, Patience};
 
 /// Time for a connection to end that was told to.
 const LEAVING: Duration = Duration::from_secs(1);
+/// New connections that wait for one to end; each holds a socket.
+const WAITING_MAX: usize = 256;
 
 /// All places of a listener.
 #[derive(Debug, Clone)]
@@ -22,12 +23,14 @@ pub(super) struct Places(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     free: Arc<Semaphore>,
+    waiting: Semaphore,
+    patience: Patience,
     taken: Mutex<Taken>,
 }
 
 #[derive(Debug, Default)]
 struct Taken {
-    by_number: HashMap<u64, (Connection, CancellationToken)>,
+    by_number: HashMap<u64, Connection>,
     last_number: u64,
 }
 
@@ -36,36 +39,31 @@ struct Taken {
 pub(super) struct Place {
     /// What the connection is used for.
     pub(super) connection: Connection,
-    /// Cancelled when the connection is to make room.
-    pub(super) leave: CancellationToken,
     number: u64,
     shared: Arc<Shared>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Places {
-    pub(super) fn new(connections_max: usize) -> Self {
+    pub(super) fn new(connections_max: usize, patience: Patience) -> Self {
         let free = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
-        Self(Arc::new(Shared { free, taken: Mutex::default() }))
+        let waiting = Semaphore::new(WAITING_MAX);
+        Self(Arc::new(Shared { free, waiting, patience, taken: Mutex::default() }))
     }
 
     /// A free place, or that of the connection that deserves its own least.
     ///
     /// # Errors
-    /// When every connection serves a caller with a token. The new one is not left waiting then: it
-    /// would still hold a socket.
+    /// When every connection serves a caller with a token, too many new ones wait already, or the one
+    /// that was told to leave does not.
     pub(super) async fn take(&self) -> io::Result<Place> {
-        let free = Arc::clone(&self.0.free);
-        let permit = match Arc::clone(&free).try_acquire_owned() {
+        let permit = match Arc::clone(&self.0.free).try_acquire_owned() {
             Ok(permit) => permit,
-            Err(_) if self.0.taken().make_room() => {
-                tokio::time::timeout(LEAVING, free.acquire_owned()).await?.map_err(io::Error::other)?
-            }
-            Err(full) => return Err(io::Error::other(full)),
+            Err(_) => self.0.make_room().await?,
         };
-        let (connection, leave) = (Connection::opened(), CancellationToken::new());
-        let number = self.0.taken().enter(connection.clone(), leave.clone());
-        Ok(Place { connection, leave, number, shared: Arc::clone(&self.0), _permit: permit })
+        let connection = Connection::opened();
+        let number = self.0.taken().enter(connection.clone());
+        Ok(Place { connection, number, shared: Arc::clone(&self.0), _permit: permit })
     }
 }
 
@@ -73,25 +71,36 @@ impl Shared {
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    async fn make_room(&self) -> io::Result<OwnedSemaphorePermit> {
+        let _waits = self.waiting.try_acquire().map_err(io::Error::other)?;
+        if !self.taken().tell_one_to_leave(self.patience) {
+            return Err(io::Error::other("every connection serves a caller with a token"));
+        }
+        debug!("a connection makes room for a new one");
+        let free = Arc::clone(&self.free).acquire_owned();
+        tokio::time::timeout(LEAVING, free).await?.map_err(io::Error::other)
+    }
 }
 
 impl Taken {
-    fn enter(&mut self, connection: Connection, leave: CancellationToken) -> u64 {
+    fn enter(&mut self, connection: Connection) -> u64 {
         self.last_number += 1;
-        self.by_number.insert(self.last_number, (connection, leave));
+        self.by_number.insert(self.last_number, connection);
         self.last_number
     }
 
-    /// Tells one connection to leave; false if none may be told.
-    fn make_room(&self) -> bool {
-        let staying = self.by_number.values().filter(|(_, leave)| !leave.is_cancelled());
-        let least = staying
-            .filter_map(|(connection, leave)| Some((connection.merit()?, leave)))
-            .min_by_key(|(merit, _)| *merit);
-        let Some((_, leave)) = least else { return false };
-        leave.cancel();
-        debug!("a connection makes room for a new one");
-        true
+    /// False if none may be told.
+    fn tell_one_to_leave(&self, patience: Patience) -> bool {
+        loop {
+            let merits = self.by_number.values().filter_map(|one| Some((one.merit(patience)?, one)));
+            match merits.min_by_key(|(merit, _)| *merit) {
+                None => return false,
+                Some((_, least)) if least.leave(patience) => return true,
+                // It has come to serve somebody in between.
+                Some(_) => {}
+            }
+        }
     }
 }
 
@@ -107,24 +116,25 @@ mod tests {
 
     use super::*;
 
+    const PATIENCE: Patience =
+        Patience { first_request: Duration::from_secs(10), request: Duration::from_secs(120) };
+
     /// Gives up its place once it is told to.
     fn leaving(place: Place) {
-        tokio::spawn(async move { place.leave.cancelled().await });
+        tokio::spawn(async move { place.connection.left().await });
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn the_one_that_deserves_its_place_least_makes_room() {
-        let places = Places::new(2);
+        let places = Places::new(2, PATIENCE);
         let (first, second) = (places.take().await.unwrap(), places.take().await.unwrap());
-        drop(first.connection.request());
-        let (first, second_left) = (first, second.leave.clone());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        first.connection.request().admitted(true);
         leaving(second);
         let third = places.take().await.unwrap();
-        assert!(second_left.is_cancelled() && !first.leave.is_cancelled());
-        let served = first.connection.request();
-        served.trust();
-        let also = third.connection.request();
-        also.trust();
+        let (served, also) = (first.connection.request(), third.connection.request());
+        served.admitted(true);
+        also.admitted(true);
         assert!(places.take().await.is_err(), "both serve callers with tokens");
         drop(also);
         leaving(third);
@@ -134,11 +144,23 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_does_not_leave_keeps_its_place_and_is_not_asked_twice() {
-        let places = Places::new(1);
-        let place = places.take().await.unwrap();
+    async fn one_that_does_not_leave_keeps_its_place_and_is_not_told_twice() {
+        let places = Places::new(1, PATIENCE);
+        let _stays = places.take().await.unwrap();
         assert_eq!(places.take().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        assert!(place.leave.is_cancelled());
         assert_eq!(places.take().await.unwrap_err().kind(), io::ErrorKind::Other);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn so_many_wait_and_no_more() {
+        let places = Places::new(WAITING_MAX + 1, PATIENCE);
+        let mut held = Vec::new();
+        for _ in 0..=WAITING_MAX {
+            held.push(places.take().await.unwrap());
+        }
+        let waiting = futures::future::join_all((0..=WAITING_MAX).map(|_| places.take())).await;
+        let kinds: Vec<_> = waiting.into_iter().map(|one| one.unwrap_err().kind()).collect();
+        assert_eq!(kinds.iter().filter(|kind| **kind == io::ErrorKind::TimedOut).count(), WAITING_MAX);
+        assert_eq!(kinds.last(), Some(&io::ErrorKind::Other));
     }
 }

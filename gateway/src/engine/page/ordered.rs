@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::condition::Condition;
-use super::position::place;
+use super::position::{place, places};
 use super::{Bound, Boundary, Page, Place, Position};
 use crate::engine::error::EngineError;
 use crate::engine::expression::infallible::proves;
@@ -175,23 +175,26 @@ fn key_at(encoder: &KeyEncoder, rows: &RecordBatch, at: usize) -> Result<Vec<u8>
     Ok(keys.row(0).as_ref().to_vec())
 }
 
-/// The key of a row that a page ended at: it was visible and satisfied the condition, and does so in
-/// this version for ever.
+/// The key of a row that a page ended at. It is visible in this version for ever; whether it still
+/// satisfies a condition that asks what time it is does not matter to what comes after it.
 async fn read_key(bound: &Bound<'_>, encoder: &KeyEncoder, place: Place) -> Result<Vec<u8>, EngineError> {
+    bound.check(place)?;
+    let unconditional = bound.table.crossing(&bound.state, &[])?;
     let row = place.row.unsigned_abs();
     let scan = [vec![ScanFile { ordinal: place.file as usize, from_row: row, to_row: Some(row + 1) }]];
     let plan = bound
         .table
-        .secured_scan(bound.engine, &bound.state, &bound.show, &scan, bound.positions, &bound.crossing)
+        .secured_scan(bound.engine, &bound.state, &bound.show, &scan, bound.positions, &unconditional)
         .await?;
     let mut rows = execute_stream(plan, bound.state.task_ctx()).map_err(EngineError::execution)?;
     while let Some(batch) = rows.next().await {
         let batch = batch.map_err(EngineError::execution)?;
         // The reader need not skip all that it was told to.
-        for at in 0..batch.num_rows() {
-            if self::place(&batch, at)? == place {
-                return key_at(encoder, &batch, at);
-            }
+        let (files, numbers) = places(&batch)?;
+        let found = (0..batch.num_rows())
+            .find(|at| Place { file: files.value(*at), row: numbers.value(*at) } == place);
+        if let Some(at) = found {
+            return key_at(encoder, &batch, at);
         }
     }
     // Only files that were written anew under their names can have lost it.

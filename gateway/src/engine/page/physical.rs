@@ -113,7 +113,7 @@ fn page(
 fn start(bound: &Bound<'_>) -> Result<Option<Place>, EngineError> {
     match &bound.query.from {
         None => Ok(None),
-        Some(Position::Row(place)) => Ok(Some(*place)),
+        Some(Position::Row(place)) => bound.check(*place).map(|()| Some(*place)),
         Some(Position::Key(_) | Position::KeyOf(_)) => Err(EngineError::OtherOrder),
     }
 }

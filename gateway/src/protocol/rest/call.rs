@@ -42,11 +42,10 @@ impl Call {
             let challenge = refusal.challenge();
             Problem::unauthenticated(refusal.into(), challenge)
         })?;
-        let by_token = head.headers.contains_key(AUTHORIZATION);
-        if let Some(in_flight) = head.extensions.get::<RequestInFlight>().filter(|_| by_token) {
-            in_flight.trust();
-        }
         let caller = door.service.count(principal)?;
+        if let Some(in_flight) = head.extensions.get::<RequestInFlight>() {
+            in_flight.admitted(head.headers.contains_key(AUTHORIZATION));
+        }
         let json = JsonOptions::of(&head.headers)?;
         let context = head
             .extensions
