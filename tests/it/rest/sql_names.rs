@@ -1,7 +1,12 @@
 //! Names in SQL: the query's own beside the tables', and columns that a wildcard leaves out.
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, StructArray};
+use arrow::datatypes::{DataType, Field, Fields};
 use serde_json::{Value, json};
-use sluice_tests::gateway::{Gateway, run};
+use sluice_tests::delta::HandTable;
+use sluice_tests::gateway::{Gateway, Setup, run};
 
 fn tables_of(answer: &sluice_tests::client::Answer) -> Vec<String> {
     let listed = answer.json()["meta"]["tables"].as_array().unwrap().clone();
@@ -202,5 +207,93 @@ fn what_else_a_wildcard_does_elsewhere_is_refused_by_name() {
             );
             assert_eq!(answer.json()["detail"], json!(format!("{named} is not supported")), "{sql}");
         }
+    });
+}
+
+const POLICIES: &str = "version: 1
+roles:
+  admin: { administrator: true, tables: { '*': { columns: all } } }
+";
+
+fn number(value: i64) -> ArrayRef {
+    Arc::new(Int64Array::from(vec![value]))
+}
+
+/// One table with a row of these columns.
+fn put(setup: &Setup, name: &str, columns: Vec<(&str, ArrayRef)>) {
+    let rows = RecordBatch::try_from_iter(columns).unwrap();
+    HandTable::create(&setup.place(name), &rows.schema()).append(&[rows]);
+}
+
+/// Tables whose names, columns and fields differ in little but case.
+async fn of_cases() -> Gateway {
+    let mut setup = Setup::new("sql-cases", POLICIES);
+    for name in ["people", "upper", "lower", "email"] {
+        setup = setup.table(json!({ "name": name, "location": name }));
+    }
+    let fields = Fields::from(vec![
+        Field::new("email", DataType::Utf8, true),
+        Field::new("City", DataType::Utf8, true),
+    ]);
+    let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
+    let profile = StructArray::new(fields, vec![text("inner"), text("Bonn")], None);
+    put(
+        &setup,
+        "people",
+        vec![("id", number(1)), ("Email", text("outer")), ("profile", Arc::new(profile) as ArrayRef)],
+    );
+    put(&setup, "upper", vec![("ID", number(1)), ("vv", number(2))]);
+    put(&setup, "lower", vec![("id", number(1)), ("Upper", number(4)), ("VV", number(3))]);
+    put(&setup, "email", vec![("n", number(5))]);
+    setup.start().await
+}
+
+#[test]
+fn names_match_by_exact_case_and_then_by_the_only_one_without() {
+    run(async {
+        let gateway = of_cases().await;
+        let admin = gateway.role("admin");
+        for (sql, right) in [
+            // Exact names stay, whatever else there is in another case.
+            ("select profile.email as v from people", json!("inner")),
+            ("select profile.email as Email from people", json!("inner")),
+            ("select p.profile.email as v from people p", json!("inner")),
+            ("select vv as v from upper, lower", json!(2)),
+            ("select VV as v from upper, lower", json!(3)),
+            ("select upper.VV as v from upper, lower", json!(2)),
+            ("select id as v from lower", json!(1)),
+            // Each part is looked for where it can be.
+            ("select profile.EMAIL as v from people", json!("inner")),
+            ("select PROFILE.city as v from people", json!("Bonn")),
+            ("select p.Profile.city as v from people P", json!("Bonn")),
+            ("select email as v from people", json!("outer")),
+            ("select a.id as v from upper a join lower b on a.id = b.ID", json!(1)),
+            ("select Vv as v from upper, lower", Value::Null),
+            ("select X.vV as v from upper a, (select 7 as Vv) x", json!(7)),
+            ("select p.id as v from people p join lower l using (ID)", json!(1)),
+            ("select max(v) as v from (select people.ID as v from People join lower using (Id)) t", json!(1)),
+            ("select upper.id as v from upper", json!(1)),
+            ("select n as v from Email", json!(5)),
+            ("select EMAIL.N as v from email", json!(5)),
+            ("with Q as (select ID as K from upper) select q.k as v from q", json!(1)),
+            ("select v from (select ID as v from upper) Z where z.V = 1 order by Z.v", json!(1)),
+        ] {
+            let answer = admin.sql(sql).await;
+            if right.is_null() {
+                let refused = (answer.status, answer.code());
+                assert_eq!(refused, (400, "unknown_column".to_owned()), "{sql}: {}", answer.text());
+            } else {
+                let row = answer.expect_status(200).data()[0].clone();
+                assert_eq!(row.as_object().unwrap().values().next(), Some(&right), "{sql}");
+            }
+        }
+        for (path, right) in [
+            ("/v1/tables/People/rows?select=EMAIL", json!({ "Email": "outer" })),
+            ("/v1/tables/UPPER/rows?select=id,VV", json!({ "ID": 1, "vv": 2 })),
+            ("/v1/tables/people/rows?select=Id&filter=Profile.CITY='Bonn'", json!({ "id": 1 })),
+        ] {
+            assert_eq!(admin.get(path).await.expect_status(200).data()[0], right, "{path}");
+        }
+        gateway.shutdown().await;
     });
 }

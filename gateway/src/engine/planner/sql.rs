@@ -2,6 +2,7 @@
 //! the names that it uses, and its plan over secured tables only. Does not authorize.
 
 mod allowed;
+mod given;
 mod names;
 mod params;
 mod spelling;
@@ -18,10 +19,12 @@ use datafusion::sql::sqlparser::ast::{Query, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
+use self::spelling::Spelling;
 use super::splitting::partitions;
 use super::{Rows, expand, run};
 use crate::engine::error::{Complaint, EngineError, TextPosition};
-use crate::engine::expression::{Budget, long_numbers, measure, parse_error, patterns, texts, typed_plan};
+use crate::engine::expression::long_numbers::{self, LongNumbers};
+use crate::engine::expression::{Budget, measure, parse_error, patterns, texts, typed_plan};
 use crate::engine::secured::SecuredTable;
 use crate::engine::secured::provider::SecuredProvider;
 use crate::engine::session::Engine;
@@ -90,17 +93,11 @@ pub async fn sql(
     params: &[Literal],
 ) -> Result<Rows, EngineError> {
     let mut query = parsed.query;
-    let spelling = spelling::Spelling::of(&query, tables, engine.function_names());
-    spelling.correct(&mut query)?;
+    let spelling = Spelling::of(&query, tables, engine.function_names());
+    spelling.correct_functions(&mut query)?;
     let limits = &engine.config.statements;
-    titles::in_orders(&mut query);
-    let numbers = long_numbers::taken(query.as_mut());
     let first = session(engine, tables, engine.config.partitions)?;
-    let statement = DfStatement::Statement(Box::new(Statement::Query(query.clone())));
-    let plan = first
-        .statement_to_plan(statement)
-        .await
-        .map_err(|e| spelling.explain(EngineError::planning(e), &query))?;
+    let (plan, numbers) = planned(&first, query, &spelling).await?;
     SQLOptions::new()
         .with_allow_ddl(false)
         .with_allow_dml(false)
@@ -114,6 +111,40 @@ pub async fn sql(
     refuse_repeated_columns(&plan)?;
     let state = session(engine, tables, partitions(engine, &plan, tables.values())?)?;
     run(engine, &state, &plan).await
+}
+
+/// The plan of a query as it is written, or else with names that match without case; and the long numbers
+/// that were taken out of it.
+async fn planned(
+    state: &SessionState,
+    query: Box<Query>,
+    spelling: &Spelling<'_>,
+) -> Result<(LogicalPlan, LongNumbers), EngineError> {
+    let as_written = match plan(state, query.clone()).await {
+        Err(error) => error,
+        planned => return planned,
+    };
+    let mut corrected = query.clone();
+    spelling.correct(&mut corrected);
+    let error = match corrected == query {
+        true => as_written,
+        false => match plan(state, corrected.clone()).await {
+            Err(error) => error,
+            planned => return planned,
+        },
+    };
+    Err(spelling.explain(error, &corrected))
+}
+
+async fn plan(
+    state: &SessionState,
+    mut query: Box<Query>,
+) -> Result<(LogicalPlan, LongNumbers), EngineError> {
+    titles::in_orders(&mut query);
+    let numbers = long_numbers::taken(query.as_mut());
+    let statement = DfStatement::Statement(Box::new(Statement::Query(query)));
+    let plan = state.statement_to_plan(statement).await.map_err(EngineError::planning)?;
+    Ok((plan, numbers))
 }
 
 fn session(
