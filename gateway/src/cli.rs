@@ -103,12 +103,20 @@ struct RoleArgs {
     claims: Vec<claims::Claim>,
 }
 
+/// The times of a token are whole seconds.
+fn life(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(life) if life < Duration::from_secs(1) => Err("a token lives for a second at least".to_owned()),
+        parsed => parsed.map_err(|error| error.to_string()),
+    }
+}
+
 #[derive(Debug, clap::Args)]
 struct TokenArgs {
     #[command(flatten)]
     role: RoleArgs,
     /// Life of the token.
-    #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "1h", value_parser = life)]
     ttl: Duration,
     /// Subject of the token.
     #[arg(long, default_value = "sluice-cli")]

@@ -41,6 +41,13 @@ pub struct Assembly {
     pub policies: PolicySet,
 }
 
+impl Assembly {
+    /// What is wrong with the ring that tokens are minted with.
+    pub fn signing_problems(&self, config: &Config) -> Vec<Diagnostic> {
+        key_rings::signing_problems(config, &self.cursor_keys, &self.mask_keys)
+    }
+}
+
 /// Opens every part. A table that cannot be read is not a problem here: the rest serves.
 ///
 /// # Errors

@@ -20,6 +20,7 @@ pub(super) async fn run(config: Config) -> Result<(), CliError> {
         Err(problems) => return Err(CliError::Problems(with_catalog_problems(&config, problems).await)),
     };
     let mut problems = catalog_problems(&config, &assembly.catalog);
+    problems.extend(assembly.signing_problems(&config));
     if let Err(error) = check_certificate(&config).await {
         problems.push(config.field_problem(&["server", "tls"], &format!("cannot be used: {error}")));
     }

@@ -66,8 +66,9 @@ fn in_words(
         }
     };
     let visible = |name: &str| policy.columns.iter().any(|column| column.name == name);
-    let hidden: Vec<&str> =
-        snapshot.columns().iter().map(|column| column.name.as_str()).filter(|name| !visible(name)).collect();
+    let columns = snapshot.columns().iter().map(|column| column.name.clone());
+    let fields = policy.columns.iter().flat_map(hidden_fields);
+    let hidden: Vec<String> = columns.filter(|name| !visible(name)).chain(fields).collect();
     let masked: Vec<String> = policy.columns.iter().flat_map(masks_in_words).collect();
     let mut text = format!("role \"{role}\", table \"{table}\", version {}\n", snapshot.version());
     text.push_str(&format!("  rows: {rows}\n"));
@@ -88,9 +89,14 @@ fn list(items: &[impl AsRef<str>]) -> String {
 
 fn masks_in_words(column: &VisibleColumn) -> Vec<String> {
     let whole = column.mask.iter().map(|mask| format!("{}: {}", column.name, mask.describe()));
-    let nested =
-        column.nested.iter().map(|(path, mask)| format!("{}: {}", field_path(column, path), mask.describe()));
+    let fields = column.nested.iter().filter(|(_, mask)| !matches!(mask, ColumnMask::Absent));
+    let nested = fields.map(|(path, mask)| format!("{}: {}", field_path(column, path), mask.describe()));
     whole.chain(nested).collect()
+}
+
+fn hidden_fields(column: &VisibleColumn) -> impl Iterator<Item = String> {
+    let hidden = column.nested.iter().filter(|(_, mask)| matches!(mask, ColumnMask::Absent));
+    hidden.map(|(path, _)| field_path(column, path))
 }
 
 fn field_path(column: &VisibleColumn, below: &[String]) -> String {

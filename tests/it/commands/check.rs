@@ -43,6 +43,10 @@ catalog:
     - name: accounts
       location: accounts
       primary_key: [id]
+signing:
+  key_file: keys/signing.yaml
+  issuer: tests
+  audience: sluice
 ";
 
 const POLICIES: &str = "version: 1
@@ -133,6 +137,34 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "has a \"name_prefix\" with which no name is valid",
     ),
     ("sluice.yaml", "keys/mask.yaml", "keys/none.yaml", "keys/none.yaml:1:1: ", "cannot be read"),
+    (
+        "sluice.yaml",
+        "key_file: keys/signing.yaml",
+        "key_file: keys/none.yaml",
+        "keys/none.yaml:1:1: ",
+        "cannot be read",
+    ),
+    (
+        "sluice.yaml",
+        "key_file: keys/signing.yaml",
+        "key_file: keys/cursor.yaml",
+        "sluice.yaml:21:13: ",
+        "\"signing.key_file\" holds a key of \"keys.cursor\"",
+    ),
+    (
+        "sluice.yaml",
+        "issuer: tests\n  audience",
+        "issuer: others\n  audience",
+        "sluice.yaml:22:11: ",
+        "\"signing.issuer\" is none of \"tokens.issuers\"",
+    ),
+    (
+        "sluice.yaml",
+        "audience: sluice",
+        "audience: others",
+        "sluice.yaml:23:13: ",
+        "\"signing.audience\" is none that the issuer's tokens are accepted for",
+    ),
     (
         "sluice.yaml",
         "tokens:\n",

@@ -2,8 +2,12 @@
 //! file, and its refusals. `UPDATE_GOLDEN=1` writes the file anew.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow::array::{ArrayRef, RecordBatch, StringArray, StructArray};
+use arrow::datatypes::{DataType, Field};
 use serde_json::json;
+use sluice_tests::delta::HandTable;
 use sluice_tests::gateway::{Gateway, Setup, run};
 
 use super::{accounts_setup, sluice};
@@ -62,6 +66,28 @@ fn what_a_role_sees_is_told_in_words_and_as_sql() {
         }
         assert_eq!(text, golden);
     });
+}
+
+#[test]
+fn masked_and_hidden_fields_are_told_apart() {
+    let policies = "version: 1
+roles:
+  alice:
+    tables:
+      people: { columns: '*', hide: [profile.city], masks: { profile.email: { partial: { keep_last: 2 } } } }
+";
+    let setup =
+        Setup::new("explain-fields", policies).table(json!({ "name": "people", "location": "people" }));
+    let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
+    let fields = ["email", "city", "name"].map(|name| Field::new(name, DataType::Utf8, true));
+    let profile = StructArray::new(fields.to_vec().into(), vec![text("a@b.c"), text("x"), text("y")], None);
+    let rows = RecordBatch::try_from_iter([("profile", Arc::new(profile) as ArrayRef)]).unwrap();
+    HandTable::create(&setup.place("people"), &rows.schema()).append(&[rows]);
+    setup.write();
+    let arguments = ["policy", "explain", "--config", "sluice.yaml", "--role", "alice", "--table", "people"];
+    let said = sluice(setup.directory.path(), &arguments).good("explain");
+    assert!(said.contains("  masked columns:\n    profile.email: "), "{said}");
+    assert!(said.contains("  hidden columns:\n    profile.city\n  older"), "{said}");
 }
 
 #[test]

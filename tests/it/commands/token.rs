@@ -95,6 +95,15 @@ fn what_cannot_be_minted_is_told() {
                 format!("sluice: cannot mint the token: claim \"{name}\" cannot be set freely\n")
             );
         }
+        let brief = sluice(
+            &gateway.directory,
+            &["token", "--config", "sluice.yaml", "--role", "admin", "--ttl", "999ms"],
+        );
+        assert!(
+            brief.code == 2 && brief.err.contains("a token lives for a second at least"),
+            "{}",
+            brief.err
+        );
         let endless = mint(&["--ttl", "18446744073709551615s"]);
         assert_eq!(endless, "sluice: cannot mint the token: the token's times cannot be written\n");
     });

@@ -46,6 +46,34 @@ pub(super) fn shared(config: &Config, cursor: &KeyRing, mask: &KeyRing) -> Vec<D
     problems
 }
 
+/// What is wrong with the ring that `sluice token` signs with, where one is configured: the server can do
+/// without.
+pub(super) fn signing_problems(config: &Config, cursor: &KeyRing, mask: &KeyRing) -> Vec<Diagnostic> {
+    let Some(signing) = &config.signing else { return Vec::new() };
+    let ring = match KeyRing::load(&signing.key_file) {
+        Ok(ring) => ring,
+        Err(problem) => return vec![problem],
+    };
+    let mut problems: Vec<Diagnostic> = Vec::new();
+    for (name, own) in [("keys.cursor", cursor), ("keys.mask", mask)] {
+        if overlap(own, &ring) {
+            let problem =
+                config.field_problem(&["signing", "key_file"], &format!("holds a key of \"{name}\""));
+            problems.push(problem.with_hint("each purpose has a key ring of its own"));
+        }
+    }
+    let accepts = config.tokens.issuers.iter().find(|issuer| issuer.issuer == signing.issuer);
+    let (field, message) = match accepts {
+        None => ("issuer", "is none of \"tokens.issuers\""),
+        Some(issuer) if !issuer.audiences.contains(&signing.audience) => {
+            ("audience", "is none that the issuer's tokens are accepted for")
+        }
+        Some(_) => return problems,
+    };
+    problems.push(config.field_problem(&["signing", field], message));
+    problems
+}
+
 /// Rings of shared secrets that tokens are verified with; those that cannot be read are told elsewhere.
 fn token_rings(config: &Config) -> impl Iterator<Item = KeyRing> {
     let sources = config.tokens.issuers.iter().flat_map(|issuer| &issuer.keys);
