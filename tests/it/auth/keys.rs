@@ -138,6 +138,38 @@ fn each_fault_of_a_key_ring_is_logged() {
     });
 }
 
+/// What was shown and is no good is not the same as nothing.
+#[test]
+fn a_bad_token_does_not_make_its_bearer_anonymous() {
+    const WITH_GUEST: &str = "version: 1\nroles:\n  reader: { tables: {} }\n  guest: { tables: {} }\n";
+    run(async {
+        let anonymous = json!({ "tokens": { "anonymous_role": "guest" } });
+        let gateway = Setup::new("keys-bad-guest", WITH_GUEST).with(anonymous).start().await;
+        let _ = gateway.nobody().get(TABLES).await.expect_status(200);
+        let token = gateway.token("reader", json!({}));
+        let (kid, secret) = gateway.signing_key();
+        let expired = hs256(&json!({ "alg": "HS256", "kid": kid }), &claims(json!({ "exp": 1 })), secret);
+        for shown in [
+            format!("Bearer {expired}"),
+            format!("Bearer {token}x"),
+            "Bearer x.y.z".to_owned(),
+            "Bearer ".to_owned(),
+            "Bearer".to_owned(),
+            "Basic Z3Vlc3Q6Z3Vlc3Q=".to_owned(),
+            token.clone(),
+        ] {
+            let answer = gateway.nobody().header("authorization", &shown).get(TABLES).await;
+            let said = (answer.status, answer.code());
+            assert_eq!(said, (401, "unauthenticated".to_owned()), "{shown}: {}", answer.text());
+        }
+        let twice = gateway.bearer(&token).header("authorization", &format!("Bearer {token}"));
+        let _ = twice.get(TABLES).await.expect_status(401);
+        let other = gateway.nobody().header("sluice-role", "reader").get(TABLES).await;
+        assert_eq!((other.status, other.code().as_str()), (403, "role_denied"), "{}", other.text());
+        gateway.shutdown().await;
+    });
+}
+
 #[test]
 fn without_their_role_callers_without_a_token_are_refused_and_it_shows() {
     const WITH_GUEST: &str = "version: 1\nroles:\n  reader: { tables: {} }\n  guest: { tables: {} }\n";

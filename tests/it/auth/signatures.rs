@@ -72,6 +72,68 @@ fn every_listed_algorithm_verifies_with_its_own_key_only() {
     });
 }
 
+/// A key set as issuers publish them: every kind of key, one that encrypts, and kinds yet to come.
+fn published(rsa: &KeyPair, ec: &KeyPair) -> Value {
+    // RFC 8017, A.1.1: a sequence of modulus and exponent, here of 2,048 bits and 65,537.
+    let numbers = rsa.public_key_raw();
+    let (modulus, exponent) = (&numbers[numbers.len() - 261..numbers.len() - 5], [1, 0, 1]);
+    let point = ec.public_key_raw();
+    let (x, y) = (segment(&point[1..33]), segment(&point[33..]));
+    json!({ "keys": [
+        { "kty": "RSA", "kid": "one", "use": "sig", "alg": "RS256", "n": segment(modulus), "e": segment(&exponent),
+          "x5c": ["MIIB"], "x5t": "AAAA" },
+        { "kty": "EC", "crv": "P-256", "kid": "two", "key_ops": ["verify"], "x": x, "y": y },
+        { "kty": "EC", "crv": "P-256", "kid": "enc", "use": "enc", "x": x, "y": y },
+        { "kty": "OKP", "crv": "X25519", "kid": "exchange", "x": segment(&[1; 32]) },
+        { "kty": "AKP", "alg": "ML-DSA-44", "kid": "later", "pub": "AAAA" },
+    ] })
+}
+
+#[test]
+fn keys_of_published_sets_verify_for_their_own_issuer() {
+    run(async {
+        let rsa = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
+        let ec = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+        let ed = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+        let setup = Setup::new("key-sets", POLICIES);
+        // The other issuer has a key of the same id.
+        let other = json!({ "keys": [
+            { "kty": "OKP", "crv": "Ed25519", "kid": "one", "alg": "EdDSA", "x": segment(ed.public_key_raw()) },
+        ] });
+        std::fs::write(setup.place("first.json"), published(&rsa, &ec).to_string()).unwrap();
+        std::fs::write(setup.place("other.json"), other.to_string()).unwrap();
+        let issuers =
+            [("first", json!(["RS256", "ES256"])), ("other", json!(["EdDSA"]))].map(|(name, algorithms)| {
+                json!({
+                    "issuer": name, "audiences": ["sluice"], "algorithms": algorithms,
+                    "keys": [{ "jwks": format!("{name}.json") }],
+                })
+            });
+        let gateway = setup.with(json!({ "tokens": { "issuers": issuers } })).start().await;
+        let rsa = EncodingKey::from_rsa_pem(rsa.serialize_pem().as_bytes()).unwrap();
+        let ec = EncodingKey::from_ec_pem(ec.serialize_pem().as_bytes()).unwrap();
+        let ed = EncodingKey::from_ed_pem(ed.serialize_pem().as_bytes()).unwrap();
+        for (issuer, kid, algorithm, key, good) in [
+            ("first", "one", Algorithm::RS256, &rsa, true),
+            ("first", "two", Algorithm::ES256, &ec, true),
+            ("other", "one", Algorithm::EdDSA, &ed, true),
+            ("first", "one", Algorithm::EdDSA, &ed, false),
+            ("other", "one", Algorithm::RS256, &rsa, false),
+            ("first", "enc", Algorithm::ES256, &ec, false),
+            ("first", "exchange", Algorithm::EdDSA, &ed, false),
+        ] {
+            let header = Header { kid: Some(kid.to_owned()), ..Header::new(algorithm) };
+            let answer = gateway.bearer(&encode(&header, &claims_of(issuer), key).unwrap()).get(TABLES).await;
+            if good {
+                assert_eq!(answer.status, 200, "{issuer} {kid}: {}", answer.text());
+            } else {
+                assert_refused(&format!("{algorithm:?} under {issuer} {kid}"), &answer);
+            }
+        }
+        gateway.shutdown().await;
+    });
+}
+
 #[test]
 fn a_public_key_is_no_shared_secret() {
     run(async {

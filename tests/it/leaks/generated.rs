@@ -4,6 +4,7 @@
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
+use serde_json::{Value, json};
 use sluice_tests::gateway::run;
 use sluice_tests::random::seeded;
 
@@ -15,6 +16,11 @@ const NUMBERS: [&str; 8] =
     ["id", "bal", "salary", "price", "rate", "score", "big", "extract(year from born)"];
 const TEXTS: [&str; 7] = ["tenant", "ssn", "email", "note", "day_text", "upper(email)", "substr(ssn, 1, 2)"];
 const VALUES: [&str; 8] = ["0", "1", "7", "140", "-1", "99000", "1.5", "100000"];
+/// Visible, masked and hidden ones, and one that never was.
+const COLUMNS: [&str; 14] = [
+    "id", "tenant", "ssn", "bal", "email", "salary", "price", "born", "note", "rate", "score", "big",
+    "secret", "sekret",
+];
 const WORDS: [&str; 7] = ["'7'", "'a'", "'b'", "'SECRET5'", "'****@one.example'", "'2024-01-05'", "''"];
 
 fn number(random: &mut StdRng, depth: u32) -> String {
@@ -69,9 +75,66 @@ fn condition(random: &mut StdRng, depth: u32) -> String {
     }
 }
 
+/// A condition as a tree, whose values need not be of the column's type.
+fn tree(random: &mut StdRng, depth: u32) -> Value {
+    if depth > 0 && random.random_bool(0.5) {
+        let (left, right) = (tree(random, depth - 1), tree(random, depth - 1));
+        return match random.random_range(0..3) {
+            0 => json!({ "and": [left, right] }),
+            1 => json!({ "or": [left, right] }),
+            _ => json!({ "not": left }),
+        };
+    }
+    let column = *COLUMNS.choose(random).unwrap();
+    let (one, two) = (value_for(random, column), value_for(random, column));
+    match random.random_range(0..10) {
+        0..=4 => {
+            let op = ["eq", "ne", "lt", "le", "gt", "ge"].choose(random).unwrap();
+            json!({ "column": column, "op": op, "value": one })
+        }
+        5 => json!({ "column": column, "op": "in", "value": [one, two] }),
+        6 => json!({ "column": column, "op": "not_in", "value": [one] }),
+        7 => json!({ "column": column, "op": "between", "value": [one, two] }),
+        8 => {
+            let pattern = ["S%", "%@one.example", "7", "%"].choose(random);
+            json!({ "column": column, "op": "like", "value": pattern })
+        }
+        _ => {
+            let op = ["is_null", "is_not_null"].choose(random);
+            json!({ "column": column, "op": op })
+        }
+    }
+}
+
+fn value_for(random: &mut StdRng, column: &str) -> Value {
+    if random.random_bool(0.1) {
+        return json!("secret");
+    }
+    match column {
+        "tenant" | "ssn" | "email" | "note" | "day_text" => {
+            json!(WORDS.choose(random).unwrap().trim_matches('\''))
+        }
+        "born" => json!(["1990-01-01", "2001-06-15", "1970-01-01"].choose(random).unwrap()),
+        _ => VALUES.choose(random).unwrap().parse::<f64>().map(|value| json!(value)).unwrap(),
+    }
+}
+
 fn query(random: &mut StdRng) -> Question {
     let filter = condition(random, 3);
-    match random.random_range(0..6) {
+    match random.random_range(0..8) {
+        6 => {
+            let order = ["id", "-ssn,id", "salary,-id", "email:nulls_first,id"].choose(random);
+            let filter = tree(random, 3);
+            Question::Page(json!({ "filter": filter, "count": "exact", "limit": 1000, "order": order }))
+        }
+        7 => {
+            let (filter, group) = (tree(random, 2), TEXTS[..5].choose(random));
+            Question::Aggregate(json!({
+                "filter": filter, "group_by": [group],
+                "measures": [{ "fn": "count", "as": "n" }, { "fn": "max", "column": "salary", "as": "m" }],
+                "having": { "column": "n", "op": "gt", "value": 1 },
+            }))
+        }
         0 => Question::Filter(filter),
         1 => Question::Sql(format!(
             "select id, {} as v from accounts where {filter} order by id",

@@ -37,6 +37,8 @@ pub(super) enum Question {
     Sql(String),
     Filter(String),
     Aggregate(Value),
+    /// The body of a page, whose filter may be a tree.
+    Page(Value),
     Get(String),
 }
 
@@ -108,6 +110,7 @@ impl Question {
                 caller.ask("/v1/tables/accounts/rows", &asked).await
             }
             Self::Aggregate(body) => caller.post("/v1/tables/accounts/aggregate", body).await,
+            Self::Page(body) => caller.post("/v1/tables/accounts/query", body).await,
             Self::Get(target) => caller.send(Method::GET, target, None).await,
         }
     }
@@ -117,7 +120,7 @@ impl Question {
     fn is_ordered(&self) -> bool {
         match self {
             Self::Sql(sql) => sql.contains("order by id"),
-            Self::Filter(_) => true,
+            Self::Filter(_) | Self::Page(_) => true,
             Self::Get(target) => target.contains("/rows"),
             Self::Aggregate(_) => false,
         }

@@ -2,7 +2,7 @@
 //! the limit by themselves.
 
 use serde_json::json;
-use sluice_tests::gateway::run;
+use sluice_tests::gateway::{Gateway, run};
 use sluice_tests::wire::Wire;
 
 use super::limited;
@@ -15,6 +15,8 @@ const PING: u8 = 6;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
+const CONTINUATION: u8 = 9;
+const CANCEL: u32 = 8;
 const MAX_CONCURRENT_STREAMS: u16 = 3;
 const REFUSED_STREAM: u32 = 7;
 
@@ -123,10 +125,7 @@ fn connections_that_only_ping_shut_out_nobody() {
         let gateway = limited("pings", json!({ "limits": { "connections_max": 2 } })).await;
         let mut pinging = Vec::new();
         for _ in 0..2 {
-            let mut wire = Wire::open(gateway.addr()).await;
-            assert!(wire.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await);
-            assert!(wire.send(frame(SETTINGS, 0, 0, &[])).await);
-            pinging.push(wire);
+            pinging.push(open(&gateway).await);
         }
         for wire in &mut pinging {
             assert!(wire.send(frame(PING, 0, 0, &[7; 8])).await);
@@ -139,6 +138,60 @@ fn connections_that_only_ping_shut_out_nobody() {
         );
         assert_eq!(caller.answer().await.0, 200);
         let _goodbye = pinging[0].rest().await;
+        gateway.shutdown().await;
+    });
+}
+
+/// A connection after both sides' first words.
+async fn open(gateway: &Gateway) -> Wire {
+    let mut wire = Wire::open(gateway.addr()).await;
+    assert!(wire.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await);
+    assert!(wire.send(frame(SETTINGS, 0, 0, &[])).await);
+    assert_eq!(next(&mut wire).await.kind, SETTINGS);
+    assert!(wire.send(frame(SETTINGS, ACK, 0, &[])).await);
+    wire
+}
+
+/// Rapid reset (CVE-2023-44487): each stream costs its peer nothing.
+#[test]
+fn streams_that_are_reset_at_once_end_their_connection() {
+    const STREAMS: u32 = 100_000;
+    run(async {
+        let gateway = limited("rapid-reset", json!({})).await;
+        let mut wire = open(&gateway).await;
+        let mut opened = 0;
+        while opened < STREAMS {
+            let stream = 2 * opened + 1;
+            let both = [post(stream, "x"), frame(RST_STREAM, 0, stream, &CANCEL.to_be_bytes())].concat();
+            if !wire.send(both).await {
+                break;
+            }
+            opened += 1;
+        }
+        assert!(opened < STREAMS, "the gateway takes every stream");
+        let _ = gateway.nobody().get("/healthz").await.expect_status(200);
+        gateway.shutdown().await;
+    });
+}
+
+/// CONTINUATION flood (CVE-2024-27316 and its like): a head that never ends.
+#[test]
+fn a_head_that_goes_on_and_on_ends_its_connection() {
+    const FRAMES: u32 = 10_000;
+    run(async {
+        let gateway = limited("continuation", json!({})).await;
+        let mut wire = open(&gateway).await;
+        let mut field = vec![0];
+        text(&mut field, "x-long");
+        text(&mut field, &"v".repeat(10_000));
+        let mut sent = 0;
+        // ":method: GET", and no end of the head.
+        assert!(wire.send(frame(HEADERS, 0, 1, &[0x82])).await);
+        while sent < FRAMES && wire.send(frame(CONTINUATION, 0, 1, &field)).await {
+            sent += 1;
+        }
+        assert!(sent < FRAMES, "the gateway takes heads of {} MB", FRAMES / 100);
+        let _ = gateway.nobody().get("/healthz").await.expect_status(200);
         gateway.shutdown().await;
     });
 }

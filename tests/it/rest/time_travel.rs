@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use sluice_tests::client::{Answer, Caller};
 use sluice_tests::gateway::{Gateway, Setup, run};
 use sluice_tests::waiting::until;
 
@@ -51,6 +52,22 @@ fn every_read_takes_a_version() {
     });
 }
 
+/// Each call that reads rows, at a moment.
+async fn every_read(caller: &Caller, moment: &str) -> Vec<Answer> {
+    const TABLE: &str = "/v1/tables/accounts";
+    let mut count = json!({ "measures": [{ "fn": "count", "as": "n" }] });
+    count["as_of"] = json!(moment);
+    vec![
+        caller.ask(&format!("{TABLE}/rows"), &[("as_of", moment)]).await,
+        caller.ask(&format!("{TABLE}/rows/0"), &[("as_of", moment)]).await,
+        caller.post(&format!("{TABLE}/query"), &json!({ "as_of": moment })).await,
+        caller.post(&format!("{TABLE}/aggregate"), &count).await,
+        caller
+            .post("/v1/sql", &json!({ "sql": "select count(*) as n from accounts", "as_of": moment }))
+            .await,
+    ]
+}
+
 #[test]
 fn a_moment_names_the_version_that_was_newest_then() {
     const HOUR: Duration = Duration::from_secs(3600);
@@ -76,6 +93,17 @@ fn a_moment_names_the_version_that_was_newest_then() {
         let early = DateTime::<Utc>::from(first - HOUR).to_rfc3339();
         let before = admin.ask("/v1/tables/accounts/rows", &[("as_of", &early)]).await;
         assert_eq!((before.status, before.code().as_str()), (404, "not_found"), "{}", before.text());
+        let moment = minutes(61);
+        for read in every_read(&admin, &moment).await {
+            let meta = read.expect_status(200).json()["meta"].clone();
+            let read = if meta["tables"].is_array() { meta["tables"][0].clone() } else { meta };
+            assert_eq!(read["version"], json!(2), "{read}");
+        }
+        let described = admin.ask("/v1/tables/accounts", &[("as_of", &moment)]).await.expect_status(200);
+        assert_eq!(described.object()["version"], json!(2));
+        for refused in every_read(&gateway.role("alice"), &moment).await {
+            assert_eq!((refused.status, refused.code().as_str()), (403, "forbidden"), "{}", refused.text());
+        }
         let zoned = admin.get("/v1/tables/accounts/rows?as_of=1999-01-01T00:00:00%2B02:00").await;
         assert_eq!((zoned.status, zoned.code().as_str()), (404, "not_found"), "{}", zoned.text());
         gateway.shutdown().await;
