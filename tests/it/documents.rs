@@ -2,6 +2,7 @@
 //! the answer is the one that the page shows. What a reader copies from a page works.
 
 mod scenes;
+mod tour;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
