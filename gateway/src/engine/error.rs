@@ -56,6 +56,9 @@ pub enum EngineError {
     /// A table that is not among the caller's.
     #[error("table \"{0}\" not found")]
     UnknownTable(String),
+    /// A table named in a schema; there are none.
+    #[error("{}", .0.message)]
+    UnknownSchema(Complaint),
     /// A column that does not exist for this caller.
     #[error("{}", .0.message)]
     UnknownColumn(Complaint),

@@ -213,6 +213,7 @@ impl From<EngineError> for QueryError {
     fn from(error: EngineError) -> Self {
         let code = match &error {
             EngineError::UnknownTable(name) => return Self::table_not_found(name),
+            EngineError::UnknownSchema(_) => ErrorCode::NotFound,
             EngineError::UnknownColumn(_) => ErrorCode::UnknownColumn,
             EngineError::UnknownFunction(_) => ErrorCode::UnknownFunction,
             EngineError::InvalidExpression(_) => ErrorCode::InvalidExpression,
@@ -235,7 +236,8 @@ impl From<EngineError> for QueryError {
         };
         let mut answer = Self::new(code, error.to_string());
         match error {
-            EngineError::UnknownColumn(complaint)
+            EngineError::UnknownSchema(complaint)
+            | EngineError::UnknownColumn(complaint)
             | EngineError::UnknownFunction(complaint)
             | EngineError::InvalidExpression(complaint)
             | EngineError::Unsupported(complaint)

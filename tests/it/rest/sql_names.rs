@@ -228,9 +228,10 @@ fn put(setup: &Setup, name: &str, columns: Vec<(&str, ArrayRef)>) {
 /// Tables whose names, columns and fields differ in little but case.
 async fn of_cases() -> Gateway {
     let mut setup = Setup::new("sql-cases", POLICIES);
-    for name in ["people", "upper", "lower", "email"] {
+    for name in ["people", "upper", "lower", "email", "gold.sales"] {
         setup = setup.table(json!({ "name": name, "location": name }));
     }
+    put(&setup, "gold.sales", vec![("n", number(6))]);
     let fields = Fields::from(vec![
         Field::new("email", DataType::Utf8, true),
         Field::new("City", DataType::Utf8, true),
@@ -275,6 +276,9 @@ fn names_match_by_exact_case_and_then_by_the_only_one_without() {
             ("select upper.id as v from upper", json!(1)),
             ("select n as v from Email", json!(5)),
             ("select EMAIL.N as v from email", json!(5)),
+            ("select n as v from \"gold.sales\"", json!(6)),
+            ("select s.N as v from \"Gold.Sales\" s", json!(6)),
+            ("select \"gold.sales\".n as v from \"gold.sales\"", json!(6)),
             ("with Q as (select ID as K from upper) select q.k as v from q", json!(1)),
             ("select v from (select ID as v from upper) Z where z.V = 1 order by Z.v", json!(1)),
         ] {
@@ -286,6 +290,11 @@ fn names_match_by_exact_case_and_then_by_the_only_one_without() {
                 let row = answer.expect_status(200).data()[0].clone();
                 assert_eq!(row.as_object().unwrap().values().next(), Some(&right), "{sql}");
             }
+        }
+        for named in ["gold.sales", "gold.nothing"] {
+            let answer = admin.sql(&format!("select n from {named}")).await.expect_status(404).json();
+            assert_eq!(answer["detail"], json!(format!("table \"{named}\" not found")));
+            assert!(answer["hint"].as_str().unwrap().contains("stands in double quotes"), "{answer}");
         }
         for (path, right) in [
             ("/v1/tables/People/rows?select=EMAIL", json!({ "Email": "outer" })),

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{ObjectName, Query, Visit, Visitor};
 
 use super::TableName;
-use crate::engine::error::EngineError;
+use crate::engine::error::{Complaint, EngineError};
 use crate::engine::expression::names::place;
 
 /// The tables named in `query`, each once, in name order.
@@ -17,7 +17,11 @@ use crate::engine::expression::names::place;
 pub(super) fn tables(query: &Query) -> Result<Vec<TableName>, EngineError> {
     let mut collector = Collector::default();
     match query.visit(&mut collector) {
-        ControlFlow::Break(name) => Err(EngineError::UnknownTable(name)),
+        ControlFlow::Break(name) => Err(EngineError::UnknownSchema(
+            Complaint::new(format!("table \"{name}\" not found")).with_hint(Some(
+                "there are no schemas; the name of a table that has dots stands in double quotes".to_owned(),
+            )),
+        )),
         ControlFlow::Continue(()) => Ok(collector.named.into_values().collect()),
     }
 }
