@@ -1,5 +1,5 @@
 //! Limits: owns each limit at n and n + 1, and the requests that are made to break a server. No
-//! test looks at the clock: what is refused late or kills the process fails by itself.
+//! test looks at the clock; `loadtest/bounds.py` measures how soon they are refused.
 
 mod connections;
 mod expressions;
