@@ -124,7 +124,7 @@ impl SecuredTable {
         !matches!(self.rows, VisibleRows::All)
     }
 
-    /// The caller sees every row and column in the clear.
+    /// The caller sees every row, whatever of its columns.
     pub fn is_unfiltered(&self) -> bool {
         self.unfiltered
     }

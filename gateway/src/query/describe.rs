@@ -1,16 +1,18 @@
 //! What a caller may know of tables without reading them: owns listings and descriptions. A
 //! hidden column or table is simply not there.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sluice_catalog::table::{Table, TableStatus};
 use sluice_policies::principal::Principal;
+use sluice_policies::table_policy::TableShape;
 use sluice_policies::type_name::type_name;
 
 use super::Shared;
 use super::error::QueryError;
 use super::request::VersionSelector;
-use super::response::{ColumnDescription, TableDescription, TableSummary};
+use super::response::{ColumnDescription, FieldDescription, TableDescription, TableSummary};
 use super::run::meta;
 use crate::engine::authorized::{Authority, Pin};
 use crate::engine::error::EngineError;
@@ -106,6 +108,20 @@ fn unavailable(table: &Table) -> TableSummary {
 fn columns(table: &SecuredTable) -> Vec<ColumnDescription> {
     let raw = table.snapshot().columns();
     let declared = &table.table().definition().columns;
+    // What the caller does not see is not in this schema, and has no entry.
+    let (tags, column_ids) = (BTreeMap::new(), BTreeMap::new());
+    let visible = TableShape { schema: Arc::clone(table.schema()), tags, column_ids };
+    let fields_of = |column: &str| {
+        let inside = declared.iter().filter(|(path, _)| {
+            path.strip_prefix(column).is_some_and(|rest| rest.starts_with('.')) && visible.has_field(path)
+        });
+        let described = inside.map(|(path, facts)| FieldDescription {
+            path: path.clone(),
+            description: facts.description.clone(),
+            tags: facts.tags.clone(),
+        });
+        described.collect()
+    };
     table
         .schema()
         .fields()
@@ -125,6 +141,7 @@ fn columns(table: &SecuredTable) -> Vec<ColumnDescription> {
                 tags: facts.map(|f| f.tags.clone()).unwrap_or_default(),
                 masked,
                 partition: own.is_some_and(|column| column.partition),
+                fields: fields_of(name),
             }
         })
         .collect()

@@ -147,6 +147,19 @@ pub struct ColumnDescription {
     pub masked: bool,
     /// Partition column.
     pub partition: bool,
+    /// Fields inside it that the catalog says something about.
+    pub fields: Vec<FieldDescription>,
+}
+
+/// What the catalog declares of a field inside a column.
+#[derive(Debug, Clone)]
+pub struct FieldDescription {
+    /// Dotted path from the column on, as declared.
+    pub path: String,
+    /// Declared description.
+    pub description: Option<String>,
+    /// Declared tags.
+    pub tags: Vec<String>,
 }
 
 #[cfg(test)]

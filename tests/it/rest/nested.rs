@@ -1,5 +1,5 @@
 //! Values made of values: owns that structs and lists have one order, whichever door sorts by them
-//! and however many rows are asked for.
+//! and however many rows are asked for, and what is told of the fields inside them.
 
 use std::sync::Arc;
 
@@ -75,6 +75,43 @@ fn the_least_and_greatest_of_nested_values_are_refused() {
         assert_eq!(refused["code"], "invalid_expression");
         let found = reader.sql("select max(st.x) as m from t").await.expect_status(200).data();
         assert_eq!(found, [json!({ "m": 5 })]);
+        gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn what_is_declared_of_a_field_is_told_to_those_who_see_it() {
+    let policies = "version: 1
+roles:
+  reader: { tables: { t: { columns: '*' } } }
+  partly: { tables: { t: { columns: '*', hide: [st.x], masks: { st.y: null } } } }
+";
+    run(async {
+        let setup = Setup::new("declared-fields", policies).table(json!({
+            "name": "t", "location": "t",
+            "columns": {
+                "st": { "description": "both" },
+                "st.x": { "description": "the first", "tags": ["pii"] },
+                "st.y": { "description": "the second" },
+            },
+        }));
+        let number = || -> ArrayRef { Arc::new(Int64Array::from(vec![1])) };
+        let field = |name: &str| Arc::new(Field::new(name, DataType::Int64, true));
+        let both = StructArray::from(vec![(field("x"), number()), (field("y"), number())]);
+        let rows =
+            RecordBatch::try_from_iter([("id", number()), ("st", Arc::new(both) as ArrayRef)]).unwrap();
+        HandTable::create(&setup.place("t"), &rows.schema()).append(&[rows]);
+        let gateway = setup.start().await;
+        let columns = |role: &'static str| {
+            let caller = gateway.role(role);
+            async move { caller.get("/v1/tables/t").await.expect_status(200).object()["columns"].clone() }
+        };
+        let all = columns("reader").await;
+        assert!(all[0].get("fields").is_none() && all[1]["description"] == json!("both"), "{all}");
+        let first = json!({ "path": "st.x", "description": "the first", "tags": ["pii"] });
+        let second = json!({ "path": "st.y", "description": "the second", "tags": [] });
+        assert_eq!(all[1]["fields"], json!([first, second]));
+        assert_eq!(columns("partly").await[1]["fields"], json!([second]));
         gateway.shutdown().await;
     });
 }

@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::tables::SummaryBody;
 use crate::query::error::QueryError;
 use crate::query::lifecycle::{Door, QueryKind, QueryLife, TableRead};
-use crate::query::response::{ColumnDescription, TableDescription};
+use crate::query::response::{ColumnDescription, FieldDescription, TableDescription};
 
 /// Describes a table.
 pub(super) async fn describe(
@@ -88,6 +88,16 @@ struct ColumnBody<'a> {
     tags: &'a [String],
     masked: bool,
     partition: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fields: Vec<FieldBody<'a>>,
+}
+
+/// What is declared of a field inside a column.
+#[derive(Serialize)]
+struct FieldBody<'a> {
+    path: &'a str,
+    description: Option<&'a str>,
+    tags: &'a [String],
 }
 
 impl<'a> ColumnBody<'a> {
@@ -100,6 +110,13 @@ impl<'a> ColumnBody<'a> {
             tags: &column.tags,
             masked: column.masked,
             partition: column.partition,
+            fields: column.fields.iter().map(FieldBody::of).collect(),
         }
+    }
+}
+
+impl<'a> FieldBody<'a> {
+    fn of(field: &'a FieldDescription) -> Self {
+        Self { path: &field.path, description: field.description.as_deref(), tags: &field.tags }
     }
 }
