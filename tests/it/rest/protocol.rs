@@ -5,7 +5,8 @@ use serde_json::json;
 use sluice_tests::client::raw;
 use sluice_tests::gateway::{Gateway, Setup, run};
 
-const PATHS: [(&str, &str); 7] = [
+/// Every call there is.
+const PATHS: [(&str, &str); 10] = [
     ("/v1/tables", "GET"),
     ("/v1/tables/airlines", "GET"),
     ("/v1/tables/airlines/rows", "GET"),
@@ -13,6 +14,9 @@ const PATHS: [(&str, &str); 7] = [
     ("/v1/tables/airlines/query", "POST"),
     ("/v1/tables/airlines/aggregate", "POST"),
     ("/v1/sql", "POST"),
+    ("/healthz", "GET"),
+    ("/readyz", "GET"),
+    ("/metrics", "GET"),
 ];
 
 #[test]
@@ -99,6 +103,16 @@ fn only_json_is_spoken() {
         }
         for accept in ["*/*", "application/*", "application/json", "text/html, application/json;q=0.5"] {
             let _ = admin.clone().header("accept", accept).get("/v1/tables").await.expect_status(200);
+        }
+        let calls = || PATHS.into_iter().filter(|(path, _)| path.starts_with("/v1/"));
+        for (path, method) in calls() {
+            let html = admin.clone().header("accept", "text/html");
+            let answer = html.send(method.parse().unwrap(), path, None).await;
+            assert_eq!((answer.status, answer.code().as_str()), (406, "not_acceptable"), "{path}");
+        }
+        for (path, _) in calls().filter(|(_, method)| *method == "POST") {
+            let answer = admin.send(Method::POST, path, Some(("text/csv", b"{}".to_vec()))).await;
+            assert_eq!((answer.status, answer.code().as_str()), (415, "unsupported_media_type"), "{path}");
         }
         for media_type in [
             "text/plain",
