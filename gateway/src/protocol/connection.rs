@@ -20,8 +20,8 @@ struct Shared {
 
 #[derive(Debug)]
 struct Uses {
-    /// When it was opened, or last had a request that was admitted: what anybody may ask, a probe or a
-    /// page that is not there, is no use.
+    /// When it was opened, or last had a request that was admitted or took a piece of its answer: what
+    /// anybody may ask, a probe or a page that is not there, is no use.
     used_at: Instant,
     /// A request was admitted.
     admitted: bool,
@@ -38,7 +38,8 @@ struct Uses {
 pub struct Patience {
     /// For a first request that is admitted.
     pub first_request: Duration,
-    /// For a request of a caller with a token, from its start.
+    /// For a request of a caller with a token, from its start or from the last piece of its answer that
+    /// was taken.
     pub request: Duration,
 }
 
@@ -65,7 +66,11 @@ impl Connection {
 
     /// A request arrived, by nobody knows whom.
     pub fn request(&self) -> RequestInFlight {
-        RequestInFlight(Arc::new(Flight { connection: self.clone(), by_token: AtomicBool::new(false) }))
+        RequestInFlight(Arc::new(Flight {
+            connection: self.clone(),
+            admitted: AtomicBool::new(false),
+            by_token: AtomicBool::new(false),
+        }))
     }
 
     /// The peer does not take what there is to write, or has taken it.
@@ -119,6 +124,7 @@ pub struct RequestInFlight(Arc<Flight>);
 #[derive(Debug)]
 struct Flight {
     connection: Connection,
+    admitted: AtomicBool,
     by_token: AtomicBool,
 }
 
@@ -129,8 +135,16 @@ impl RequestInFlight {
         uses.used_at = Instant::now();
         uses.admitted = true;
         uses.by_token |= by_token;
+        self.0.admitted.store(true, Ordering::Release);
         if by_token && !self.0.by_token.swap(true, Ordering::AcqRel) {
             uses.in_flight += 1;
+        }
+    }
+
+    /// The peer took a piece of its answer.
+    pub fn progressed(&self) {
+        if self.0.admitted.load(Ordering::Acquire) {
+            self.0.connection.uses().used_at = Instant::now();
         }
     }
 }
@@ -180,6 +194,23 @@ mod tests {
         assert!(connection.leave(PATIENCE));
         assert_eq!(connection.merit(PATIENCE), None, "it is told once");
         connection.left().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_read_keeps_its_connection_however_long_that_takes() {
+        let connection = Connection::opened();
+        let request = connection.request();
+        request.admitted(true);
+        for _ in 0..3 {
+            pass(119).await;
+            assert_eq!(connection.merit(PATIENCE), None);
+            request.progressed();
+        }
+        pass(120).await;
+        let before = connection.merit(PATIENCE);
+        assert!(before.is_some(), "an answer that nobody reads");
+        connection.request().progressed();
+        assert_eq!(connection.merit(PATIENCE), before, "what was not admitted is no use");
     }
 
     #[tokio::test(start_paused = true)]
