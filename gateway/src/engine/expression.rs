@@ -2,6 +2,7 @@
 //! coerced, simplified boolean over visible columns. Knows nothing of raw columns.
 
 pub(super) mod distinct_from;
+mod fields;
 pub(super) mod infallible;
 mod literals;
 mod locating;
@@ -35,6 +36,7 @@ use super::statement::Filter;
 use crate::config::limits::StatementLimits;
 use names::Names;
 
+pub(super) use fields::ExactFields;
 pub(super) use literals::{is_finer_than_microseconds, scalar, typed_plan};
 pub(super) use measure::{Budget, measure};
 

@@ -11,6 +11,7 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
@@ -20,6 +21,7 @@ use sluice_catalog::snapshot::Snapshot;
 
 use super::abandoned;
 use super::error::EngineError;
+use super::expression::ExactFields;
 use super::functions;
 use super::functions::guarded::Guarded;
 use super::threads::Threads;
@@ -162,12 +164,19 @@ impl Engine {
             .with_analyzer_rule(Arc::new(Guarded))
             .with_optimizer_rules(abandoned::rules())
             .with_physical_optimizer_rules(physical_rules())
-            .with_expr_planners(SessionStateDefaults::default_expr_planners())
+            .with_expr_planners(expr_planners())
             .with_scalar_functions(functions::scalar())
             .with_aggregate_functions(functions::aggregate())
             .with_window_functions(functions::window())
             .build()
     }
+}
+
+/// The first that plans an expression is asked.
+fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
+    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(ExactFields::default())];
+    planners.extend(SessionStateDefaults::default_expr_planners());
+    planners
 }
 
 /// The engine's own rules without those that push filters and projections down: the barrier takes none, and on

@@ -11,9 +11,10 @@ mod titles;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::SessionState;
 use datafusion::execution::context::SQLOptions;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{Query, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
@@ -144,7 +145,31 @@ async fn plan(
     let numbers = long_numbers::taken(query.as_mut());
     let statement = DfStatement::Statement(Box::new(Statement::Query(query)));
     let plan = state.statement_to_plan(statement).await.map_err(EngineError::planning)?;
+    check_columns(&plan)?;
     Ok((plan, numbers))
+}
+
+/// The planner lets a column of a relation that does not exist pass where it needs no type of it: in orders
+/// and in conditions of joins.
+fn check_columns(plan: &LogicalPlan) -> Result<(), EngineError> {
+    let unknown = |node: &LogicalPlan| {
+        let inputs = node.inputs();
+        let expressions = node.expressions();
+        let mut columns = expressions.iter().flat_map(Expr::column_refs);
+        columns.find(|column| !inputs.iter().any(|input| input.schema().has_column(column))).cloned()
+    };
+    let mut found = None;
+    plan.apply_with_subqueries(|node| {
+        found = unknown(node);
+        Ok(if found.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })
+    .map_err(EngineError::planning)?;
+    match found {
+        Some(column) => {
+            Err(EngineError::UnknownColumn(Complaint::new(format!("column \"{}\" not found", column.name))))
+        }
+        None => Ok(()),
+    }
 }
 
 fn session(

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef, Schema};
+use arrow::datatypes::{FieldRef, Schema};
 use datafusion::sql::sqlparser::ast::{
     ExcludeSelectItem, Expr, Ident, JoinConstraint, ObjectName, ObjectNamePart, Query, Select, SelectItem,
-    Visit, VisitMut, Visitor, VisitorMut,
+    SelectItemQualifiedWildcardKind, Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use super::given::{Given, constraints};
@@ -64,8 +64,14 @@ impl<'a> Spelling<'a> {
         self.tables.values().flat_map(|table| table.schema.fields())
     }
 
-    fn relation(&self, ident: &mut Ident) -> bool {
-        correct(ident, self.tables.keys().chain(&self.given.relations).map(String::as_str))
+    fn relations(&self) -> impl Iterator<Item = &str> {
+        self.tables.keys().chain(&self.given.relations).map(String::as_str)
+    }
+
+    fn relation(&self, name: &mut ObjectName) {
+        for ident in idents(name) {
+            correct(ident, self.relations());
+        }
     }
 
     fn column(&self, ident: &mut Ident) {
@@ -73,32 +79,30 @@ impl<'a> Spelling<'a> {
         correct(ident, self.fields().map(|field| field.name().as_str()).chain(own));
     }
 
-    /// `relation.column.field...` or `column.field...`.
+    /// `relation.column...` or `column...`. Fields inside a column are the planner's to find, which knows its type.
     fn path(&self, parts: &mut [Ident]) {
         let Some((first, rest)) = parts.split_first_mut() else { return };
-        let (column, inner) = match rest.split_first_mut() {
-            Some((second, inner)) if self.relation(first) => {
-                let is_column = self.fields().any(|field| *field.name() == second.value);
-                let found = match self.table(&first.value) {
-                    Some(table) => correct(second, table.schema.fields().iter().map(|f| f.name().as_str())),
-                    None => !is_column && correct(second, self.given.columns.iter().map(String::as_str)),
-                };
-                if !found {
-                    self.column(second);
-                }
-                (second, inner)
-            }
-            _ => {
-                self.column(first);
-                (first, rest)
-            }
+        let Some(second) = rest.first_mut().filter(|_| self.begins_with_relation(first)) else {
+            return self.column(first);
         };
-        let mut level: Vec<&FieldRef> = self.fields().filter(|field| *field.name() == column.value).collect();
-        for ident in inner {
-            level = level.into_iter().flat_map(inside).collect();
-            correct(ident, level.iter().map(|field| field.name().as_str()));
-            level.retain(|field| *field.name() == ident.value);
+        let found = match self.table(&first.value) {
+            Some(table) => correct(second, table.schema.fields().iter().map(|field| field.name().as_str())),
+            None => !self.is_column(second) && correct(second, self.given.columns.iter().map(String::as_str)),
+        };
+        if !found {
+            self.column(second);
         }
+    }
+
+    /// Corrects the first part of a path where it is a relation: a column of exactly this name comes before a
+    /// relation in another case.
+    fn begins_with_relation(&self, first: &mut Ident) -> bool {
+        let is_exact = self.relations().any(|name| name == first.value);
+        is_exact || (!self.is_column(first) && correct(first, self.relations()))
+    }
+
+    fn is_column(&self, ident: &Ident) -> bool {
+        self.fields().any(|field| *field.name() == ident.value)
     }
 
     /// The table that a name or an alias of the query stands for, if it is one.
@@ -106,16 +110,6 @@ impl<'a> Spelling<'a> {
         let name = self.given.table_of(relation)?;
         self.tables.get(name).map(Arc::as_ref)
     }
-}
-
-/// The fields of a struct.
-fn inside(field: &FieldRef) -> impl Iterator<Item = &FieldRef> {
-    match field.data_type() {
-        DataType::Struct(fields) => Some(fields.iter()),
-        _ => None,
-    }
-    .into_iter()
-    .flatten()
 }
 
 /// Gives a name the case of the one among `known` that it matches; false if there is no single one. An exact
@@ -159,15 +153,17 @@ impl VisitorMut for Corrector<'_, '_> {
     type Break = ();
 
     fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<()> {
-        idents(relation).for_each(|ident| {
-            self.0.relation(ident);
-        });
+        self.0.relation(relation);
         ControlFlow::Continue(())
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        for ident in select.projection.iter_mut().flat_map(left_out) {
-            self.0.column(ident);
+        for item in &mut select.projection {
+            if let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) = item
+            {
+                self.0.relation(name);
+            }
+            left_out(item).into_iter().for_each(|ident| self.0.column(ident));
         }
         for constraint in constraints(&mut select.from) {
             if let JoinConstraint::Using(columns) = constraint {
