@@ -11,6 +11,8 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::limit::GlobalLimitExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
@@ -18,22 +20,48 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, TryStreamExt};
 
-/// The plan with every merge of partitions in their order.
+/// The plan as one partition, with every merge of partitions in their order.
 pub(super) fn merged(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    // Whoever runs a plan of several partitions merges them; here it is done first, to be seen below.
+    let plan: Arc<dyn ExecutionPlan> = match partition_count(&plan) {
+        1 => plan,
+        _ => Arc::new(CoalescePartitionsExec::new(plan)),
+    };
     plan.transform_up(|node| {
-        let Some(merge) = node.downcast_ref::<CoalescePartitionsExec>() else {
-            return Ok(Transformed::no(node));
-        };
-        let ordered: Arc<dyn ExecutionPlan> = Arc::new(InOrderExec {
-            input: Arc::clone(merge.input()),
-            properties: Arc::clone(node.properties()),
-        });
-        Ok(Transformed::yes(match merge.fetch() {
-            Some(rows) => Arc::new(GlobalLimitExec::new(ordered, 0, Some(rows))),
-            None => ordered,
-        }))
+        if let Some(merge) = node.downcast_ref::<CoalescePartitionsExec>() {
+            let ordered = in_order(Arc::clone(merge.input()));
+            return Ok(Transformed::yes(match merge.fetch() {
+                Some(rows) => Arc::new(GlobalLimitExec::new(ordered, 0, Some(rows))),
+                None => ordered,
+            }));
+        }
+        match node.downcast_ref::<SortPreservingMergeExec>() {
+            Some(merge) => Ok(Transformed::yes(sorted(merge))),
+            None => Ok(Transformed::no(node)),
+        }
     })
     .data()
+}
+
+/// A merge of sorted partitions as one sort: the merge has all of them sorted at once, and the first to fail is
+/// told.
+fn sorted(merge: &SortPreservingMergeExec) -> Arc<dyn ExecutionPlan> {
+    let input = match merge.input().downcast_ref::<SortExec>() {
+        Some(sort) if sort.fetch().is_none() => sort.input(),
+        _ => merge.input(),
+    };
+    let sort = SortExec::new(merge.expr().clone(), in_order(Arc::clone(input)));
+    Arc::new(sort.with_fetch(merge.fetch()))
+}
+
+fn in_order(input: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    // Those of a merge that keeps no order.
+    let properties = Arc::clone(CoalescePartitionsExec::new(Arc::clone(&input)).properties());
+    Arc::new(InOrderExec { input, properties })
+}
+
+fn partition_count(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    plan.output_partitioning().partition_count()
 }
 
 #[derive(Debug)]
@@ -91,7 +119,7 @@ impl ExecutionPlan for InOrderExec {
     }
 
     fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let partitions = 0..self.input.output_partitioning().partition_count();
+        let partitions = 0..partition_count(&self.input);
         let input = Arc::clone(&self.input);
         // A partition begins once the one before it has ended: what nobody comes to is not evaluated.
         let rows = futures::stream::iter(partitions)
