@@ -25,7 +25,7 @@ mod entries;
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
 use crate::diagnostic::Diagnostic;
@@ -75,7 +75,7 @@ pub struct TableRule {
     #[serde(default)]
     pub hide: Vec<Spanned<String>>,
     /// Rows to show: a SQL condition over the table's columns and the token's claims.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     pub rows: Option<Spanned<String>>,
     /// Masks by column or dotted field path; `null` is the null mask.
     #[serde(default)]
@@ -84,8 +84,14 @@ pub struct TableRule {
     #[serde(default)]
     pub clear: Vec<Spanned<String>>,
     /// Overrides the role's own `time_travel` for this table.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     pub time_travel: Option<bool>,
+}
+
+/// A value that is there once its field is: a field that was left empty means something else to its author than
+/// one that is absent, which opens more.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// Which columns a role sees.

@@ -49,6 +49,19 @@ fn every_spelling_of_a_mask_reads() {
 }
 
 #[test]
+fn a_field_that_is_left_empty_is_refused_where_leaving_it_out_opens_more() {
+    for field in ["rows", "time_travel"] {
+        for empty in ["", " ~", " null", " # later"] {
+            let file = format!(
+                "version: 1\nroles:\n  r:\n    tables:\n      t:\n        columns: '*'\n        {field}:{empty}\n"
+            );
+            let refused = parse(&file).unwrap_err();
+            assert_eq!(refused.line, 7, "{field}:{empty}: {refused}");
+        }
+    }
+}
+
+#[test]
 fn columns_are_a_word_or_a_list() {
     let columns = |text: &str| {
         let file = format!("version: 1\nroles: {{ r: {{ tables: {{ t: {{ columns: {text} }} }} }} }}\n");
