@@ -204,6 +204,12 @@ impl EngineError {
                         .with_hint(Some("write it as a join".to_owned())),
                 )
             }
+            DataFusionError::Plan(m) | DataFusionError::Execution(m)
+                if wording::missing_field(m).is_some() =>
+            {
+                let field = wording::missing_field(m).unwrap_or_default();
+                Self::UnknownColumn(Complaint::new(format!("column \"{field}\" not found")))
+            }
             DataFusionError::Plan(m)
             | DataFusionError::Execution(m)
             | DataFusionError::Configuration(m)

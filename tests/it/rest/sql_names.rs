@@ -285,6 +285,19 @@ fn names_match_by_exact_case_and_then_by_the_only_one_without() {
             ("select p.id as v from people p order by p.upper", Value::Null),
             ("select p.id as v from people p join lower l on p.id = l.id and p.upper = 4", Value::Null),
             ("select P.* from (select email as v from people) p", json!("outer")),
+            ("select p.P as v from (select profile.City as P from people) P", json!("Bonn")),
+            // The innermost scope comes first, whatever the case.
+            ("select count(*) as v from lower where exists (select 1 from upper where id > 1)", json!(0)),
+            ("select count(*) as v from lower where id in (select id from upper)", json!(1)),
+            ("select count(*) as v from lower where ID in (select ID from upper)", json!(1)),
+            ("select (select max(l.vv) from lower l where l.Id = u.id) as v from upper u", json!(3)),
+            ("with w as (select id as Id from lower) select w.ID as v from w", json!(1)),
+            ("select x.id as v from (select id as ID from lower) x", json!(1)),
+            ("select q.id as v from (select ID from upper) q join lower on true", json!(1)),
+            ("select X as v from (values (1, 2)) t(x, y) order by Y", json!(1)),
+            ("select max(vv) as V from lower group by Id having v > 0 order by V", json!(3)),
+            ("select a.Vv as v from upper a union all select VV from lower order by V desc", json!(3)),
+            ("select v from (select n V from email) as v", json!(5)),
             ("select V.* exclude (ID) from (select id, n as v from people, email) v", json!(5)),
             ("select email as v from people", json!("outer")),
             ("select a.id as v from upper a join lower b on a.id = b.ID", json!(1)),
@@ -311,6 +324,22 @@ fn names_match_by_exact_case_and_then_by_the_only_one_without() {
                 assert_eq!(row.as_object().unwrap().values().next(), Some(&right), "{sql}");
             }
         }
+        for (sql, code, detail) in [
+            ("select profile.nope from people", "unknown_column", "column \"nope\" not found"),
+            ("select id from people where profile.nope = 1", "unknown_column", "column \"nope\" not found"),
+            ("select * exclude (EMALL, nope) from people", "unknown_column", "column \"EMALL\" not found"),
+            (
+                "select id from people p where exists (select 1 from lower where id = p.profile.zip)",
+                "invalid_expression",
+                "a field inside a column of the outer query is not supported in a subquery",
+            ),
+        ] {
+            let answer = admin.sql(sql).await;
+            assert_eq!((answer.status, answer.code().as_str()), (400, code), "{sql}: {}", answer.text());
+            assert_eq!(answer.json()["detail"], json!(detail), "{sql}");
+        }
+        let written = admin.sql("select p.PROFILE.CITY, ID from people p").await.expect_status(200);
+        assert_eq!(columns(&written), ["id", "p.PROFILE.CITY"]);
         for named in ["gold.sales", "gold.nothing"] {
             let answer = admin.sql(&format!("select n from {named}")).await.expect_status(404).json();
             assert_eq!(answer["detail"], json!(format!("table \"{named}\" not found")));

@@ -8,7 +8,7 @@ pub(in crate::engine) fn plain(message: &str) -> String {
     }
     // What follows is what the function itself says.
     let message = message.split_once("' user-defined coercion failed with: ").map_or(message, |(_, own)| own);
-    let first = message.lines().next().unwrap_or_default().trim().trim_end_matches('.');
+    let first = message.lines().next().unwrap_or_default().trim().trim_end_matches(['.', '!']);
     let first = ["Error during planning: ", "Arrow error: ", "Execution error: ", "sql parser error: "]
         .iter()
         .fold(first, |text, prefix| text.trim_start_matches(prefix));
@@ -24,7 +24,13 @@ pub(in crate::engine) fn plain(message: &str) -> String {
 
 /// A message without the syntax tree that the parser prints at its end.
 fn without_dumps(message: String) -> String {
-    if message.starts_with("unsupported ast node") {
+    if message.to_ascii_lowercase().starts_with("projections require unique expression names") {
+        return "two result columns have the same name; give one an alias with AS".to_owned();
+    }
+    if message.starts_with("nested identifiers are not yet supported for OuterReferenceColumn") {
+        return "a field inside a column of the outer query is not supported in a subquery".to_owned();
+    }
+    if message.starts_with("unsupported ast node") || message.starts_with("dot access not supported") {
         return "this form of expression is not supported".to_owned();
     }
     if message.starts_with("no infix parser") || message.starts_with("unsupported binary operator") {
@@ -33,6 +39,11 @@ fn without_dumps(message: String) -> String {
     let Some(brace) = message.find(" { ").filter(|_| message.contains("Span(")) else { return message };
     let before = message[..brace].rsplit_once(' ').map_or("", |(words, _)| words);
     if before.is_empty() { "this form of expression is not supported".to_owned() } else { before.to_owned() }
+}
+
+/// The field that a struct does not have.
+pub(super) fn missing_field(message: &str) -> Option<&str> {
+    message.strip_prefix("Field ")?.strip_suffix(" not found in struct")
 }
 
 /// What the result of an operator does not fit.

@@ -2,11 +2,14 @@
 //! the names that it uses, and its plan over secured tables only. Does not authorize.
 
 mod allowed;
-mod given;
+mod joins;
 mod names;
 mod params;
+mod resolve;
+mod scope;
 mod spelling;
 mod titles;
+mod wildcard;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +23,6 @@ use datafusion::sql::sqlparser::ast::{Query, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use self::spelling::Spelling;
 use super::splitting::partitions;
 use super::{Rows, expand, run};
 use crate::engine::error::{Complaint, EngineError, TextPosition};
@@ -94,11 +96,10 @@ pub async fn sql(
     params: &[Literal],
 ) -> Result<Rows, EngineError> {
     let mut query = parsed.query;
-    let spelling = Spelling::of(&query, tables, engine.function_names());
-    spelling.correct_functions(&mut query)?;
+    spelling::correct_functions(&mut query, engine.function_names())?;
     let limits = &engine.config.statements;
     let first = session(engine, tables, engine.config.partitions)?;
-    let (plan, numbers) = planned(&first, query, &spelling).await?;
+    let (plan, numbers) = planned(&first, query, tables).await?;
     SQLOptions::new()
         .with_allow_ddl(false)
         .with_allow_dml(false)
@@ -114,27 +115,15 @@ pub async fn sql(
     run(engine, &state, &plan).await
 }
 
-/// The plan of a query as it is written, or else with names that match without case; and the long numbers
-/// that were taken out of it.
+/// The plan of a query whose names are made exact, and the long numbers that were taken out of it.
 async fn planned(
     state: &SessionState,
     query: Box<Query>,
-    spelling: &Spelling<'_>,
+    tables: &BTreeMap<String, Arc<SecuredTable>>,
 ) -> Result<(LogicalPlan, LongNumbers), EngineError> {
-    let as_written = match plan(state, query.clone()).await {
-        Err(error) => error,
-        planned => return planned,
-    };
-    let mut corrected = query.clone();
-    spelling.correct(&mut corrected);
-    let error = match corrected == query {
-        true => as_written,
-        false => match plan(state, corrected.clone()).await {
-            Err(error) => error,
-            planned => return planned,
-        },
-    };
-    Err(spelling.explain(error, &corrected))
+    let mut exact = query;
+    resolve::exact(&mut exact, tables)?;
+    plan(state, exact.clone()).await.map_err(|error| spelling::explain(error, &exact, tables))
 }
 
 async fn plan(
