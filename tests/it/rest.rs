@@ -17,5 +17,6 @@ mod protocol;
 mod rows;
 mod sql;
 mod sql_names;
+mod sql_scopes;
 mod sql_semantics;
 mod time_travel;
