@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum_server::tls_rustls::RustlsConfig;
 use sluice_catalog::catalog::Catalog;
 use sluice_policies::diagnostic::Diagnostic;
 use sluice_policies::table_policy::PolicySet;
@@ -25,12 +26,14 @@ use tracing::{info, warn};
 
 use self::assembly::{Assembly, assemble};
 use self::certificate::Certificate;
-use self::listeners::Listener;
+use self::listeners::{Listener, Listening};
 use self::policy_keeper::{KeeperReport, PolicyKeeper};
 use self::watched_files::WatchedFiles;
 use crate::config::Config;
 use crate::protocol::auth::Authenticator;
-use crate::protocol::rest::{RestDoor, router};
+use crate::protocol::grpc::{self, GrpcDoor};
+use crate::protocol::readiness::ReadinessReport;
+use crate::protocol::rest::{self, RestDoor};
 use crate::query::admission::Admission;
 use crate::query::{QueryParts, QueryService};
 use crate::telemetry::Metrics;
@@ -52,6 +55,9 @@ pub enum StartError {
     /// The certificate or its key cannot be used.
     #[error("cannot use the TLS certificate: {0}")]
     Tls(#[source] std::io::Error),
+    /// The descriptors of the gRPC contract cannot be read.
+    #[error("cannot set up gRPC reflection: {0}")]
+    Reflection(#[from] grpc::ReflectionError),
     /// Metrics cannot be set up.
     #[error("cannot set up metrics: {0}")]
     Metrics(#[source] metrics_exporter_prometheus::BuildError),
@@ -70,6 +76,8 @@ pub struct App;
 pub struct RunningApp {
     /// The address of the REST door, with the port that was picked.
     pub http_addr: SocketAddr,
+    /// The address of the gRPC door; absent while that is off.
+    pub grpc_addr: Option<SocketAddr>,
     /// What exists.
     pub catalog: Arc<Catalog>,
     /// The policies in force.
@@ -81,7 +89,8 @@ pub struct RunningApp {
     draining: watch::Sender<bool>,
     drain_delay: Duration,
     drain_timeout: Duration,
-    listener: Listener,
+    http: Listener,
+    grpc: Option<Listener>,
     cancel: CancellationToken,
     tasks: JoinSet<()>,
     follower: AbortOnDropHandle<()>,
@@ -131,17 +140,14 @@ impl App {
         };
         let first_report = readiness::report(false, &KeeperReport::default(), &catalog, &metrics);
         let (readiness_out, readiness) = watch::channel(first_report);
-        let door = RestDoor {
-            service: service.clone(),
+        let in_force = certificate.as_ref().map(Certificate::in_force);
+        let doors = Doors {
+            service: &service,
             authenticator: Authenticator::new(verifier, policies.clone()),
             readiness,
-            metrics: metrics.clone(),
-            limits: config.limits.clone(),
-            body_read_timeout: Duration::from_millis(config.server.body_read_timeout_ms),
+            metrics: &metrics,
         };
-        let routes = router(Arc::new(door), &config.server.cors.allowed_origins);
-        let in_force = certificate.as_ref().map(Certificate::in_force);
-        let listener = Listener::open(&config.server, &config.limits, in_force, routes).await?;
+        let (http, grpc) = doors.open(&config, in_force).await?;
 
         let follower = AbortOnDropHandle::new(catalog.spawn_follower(cancel.clone()));
         tasks.spawn(keeper.run(cancel.clone()));
@@ -151,9 +157,10 @@ impl App {
         let watched = readiness::Watched { draining: draining_seen, reports, catalog: Arc::clone(&catalog) };
         tasks.spawn(readiness::keep(watched, metrics.clone(), readiness_out, cancel.clone()));
         tasks.spawn(keep_metrics(metrics.clone(), cancel.clone()));
-        announce(&config, listener.addr());
+        announce(&config, &http, grpc.as_ref());
         Ok(RunningApp {
-            http_addr: listener.addr(),
+            http_addr: http.addr(),
+            grpc_addr: grpc.as_ref().map(Listener::addr),
             catalog,
             policies,
             service,
@@ -161,7 +168,8 @@ impl App {
             draining,
             drain_delay: Duration::from_millis(config.server.drain_delay_ms),
             drain_timeout: Duration::from_millis(config.server.drain_timeout_ms),
-            listener,
+            http,
+            grpc,
             cancel,
             tasks,
             follower,
@@ -169,15 +177,63 @@ impl App {
     }
 }
 
+/// What both doors are made of.
+struct Doors<'a> {
+    service: &'a QueryService,
+    authenticator: Authenticator,
+    readiness: watch::Receiver<ReadinessReport>,
+    metrics: &'a Metrics,
+}
+
+impl Doors<'_> {
+    /// Opens the doors that the configuration asks for; they share the places for connections.
+    async fn open(
+        self,
+        config: &Config,
+        certificate: Option<RustlsConfig>,
+    ) -> Result<(Listener, Option<Listener>), StartError> {
+        let listening = Listening::new(&config.server, &config.limits, certificate);
+        let body_read_timeout = Duration::from_millis(config.server.body_read_timeout_ms);
+        let rest = RestDoor {
+            service: self.service.clone(),
+            authenticator: self.authenticator.clone(),
+            readiness: self.readiness.clone(),
+            metrics: self.metrics.clone(),
+            limits: config.limits.clone(),
+            body_read_timeout,
+        };
+        let routes = rest::router(Arc::new(rest), &config.server.cors.allowed_origins);
+        let http = Listener::open(config.server.http_addr, &listening, routes).await?;
+        let Some(addr) = config.server.grpc_addr else { return Ok((http, None)) };
+        let door = GrpcDoor {
+            service: self.service.clone(),
+            authenticator: self.authenticator,
+            readiness: self.readiness,
+            metrics: self.metrics.clone(),
+            limits: config.limits.clone(),
+            body_read_timeout,
+            health_access: config.server.grpc_health_access,
+            reflection_access: config.server.grpc_reflection_access,
+        };
+        let routes = grpc::router(&Arc::new(door))?;
+        Ok((http, Some(Listener::open(addr, &listening, routes).await?)))
+    }
+}
+
 impl RunningApp {
     /// Says so in `/readyz`, stops accepting, closes idle connections, lets requests in flight finish
     /// until the drain timeout, cancels the rest, and stops.
     pub async fn shutdown(self) {
-        let Self { draining, drain_delay, drain_timeout, listener, cancel, mut tasks, follower, .. } = self;
+        let Self { draining, drain_delay, drain_timeout, http, grpc, cancel, mut tasks, follower, .. } = self;
         info!(?drain_timeout, "draining");
         draining.send_replace(true);
         tokio::time::sleep(drain_delay).await;
-        listener.drain(drain_timeout).await;
+        let drain_grpc = async {
+            if let Some(listener) = grpc {
+                listener.drain(drain_timeout).await;
+            }
+        };
+        tokio::join!(http.drain(drain_timeout), drain_grpc);
         cancel.cancel();
         while tasks.join_next().await.is_some() {}
         // A follower that panicked has nothing left to stop.
@@ -207,9 +263,16 @@ async fn keep_metrics(metrics: Metrics, cancel: CancellationToken) {
     }
 }
 
-fn announce(config: &Config, addr: SocketAddr) {
+fn announce(config: &Config, http: &Listener, grpc: Option<&Listener>) {
+    announce_one(config, "listening", http.addr());
+    if let Some(grpc) = grpc {
+        announce_one(config, "listening for gRPC", grpc.addr());
+    }
+}
+
+fn announce_one(config: &Config, what: &str, addr: SocketAddr) {
     let tls = config.server.tls.is_some();
-    info!(%addr, tls, "listening");
+    info!(%addr, tls, "{what}");
     if !tls && !addr.ip().is_loopback() {
         warn!(
             %addr,

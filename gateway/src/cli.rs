@@ -40,7 +40,8 @@ struct Cli {
 enum Command {
     /// Makes a demo lake (first start only) and serves it.
     #[command(
-        after_help = "Examples:\n  sluice demo\n  sluice demo --data-dir /tmp/lake --http-addr 127.0.0.1:0"
+        after_help = "Examples:\n  sluice demo\n  sluice demo --data-dir /tmp/lake --http-addr 127.0.0.1:0 \
+                      --grpc-addr 127.0.0.1:0"
     )]
     Demo(DemoArgs),
     /// Serves the tables of a configuration until SIGTERM or SIGINT.
@@ -81,6 +82,9 @@ struct DemoArgs {
     /// Address to listen on; port 0 picks a free one.
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
     http_addr: SocketAddr,
+    /// Address to listen on for gRPC; port 0 picks a free one.
+    #[arg(long, default_value = "127.0.0.1:50051", value_name = "ADDR")]
+    grpc_addr: SocketAddr,
 }
 
 #[derive(Debug, clap::Args)]

@@ -30,6 +30,8 @@ pub struct DemoOptions {
     pub data_dir: PathBuf,
     /// Address of the REST door; port 0 picks a free one.
     pub http_addr: SocketAddr,
+    /// Address of the gRPC door; port 0 picks a free one.
+    pub grpc_addr: SocketAddr,
 }
 
 /// What can go wrong while the demo is prepared.
@@ -112,7 +114,7 @@ pub async fn prepare(options: &DemoOptions) -> Result<Config, DemoError> {
     config::write_missing(&data_dir)?;
     tokens::mint_all(&data_dir)?;
     drop(lock);
-    config::load(&data_dir, options.http_addr)
+    config::load(&data_dir, options)
 }
 
 /// Holds the directory against other processes until dropped.

@@ -2,8 +2,15 @@
 //! [`crate::query`] and encodes; it never plans, caches or authorizes.
 
 pub mod auth;
+pub mod calendar;
 pub mod connection;
+pub mod entry;
+pub mod grpc;
 pub mod limits;
+pub mod literal;
+pub mod names;
 pub mod readiness;
+pub mod request_context;
 pub mod rest;
+pub mod row_limit;
 pub mod status;

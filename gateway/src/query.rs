@@ -18,13 +18,14 @@ use sluice_policies::keys::KeyRing;
 use sluice_policies::principal::Principal;
 use sluice_policies::table_policy::PolicySet;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::admission::{Admission, Held, QueryClass};
 use self::caller::Caller;
 use self::cursor::CursorSealer;
-use self::error::{ErrorCode, QueryError};
+use self::error::QueryError;
 use self::request::{Request, VersionSelector};
 use self::response::{Delivery, TableDescription, TableSummary};
 use crate::config::cursors::CursorConfig;
@@ -100,25 +101,29 @@ impl QueryService {
     /// caller until the delivery's `held` is dropped.
     ///
     /// # Errors
-    /// As documented for each [`ErrorCode`].
+    /// As documented for each [`error::ErrorCode`].
     pub async fn execute(&self, request: Request) -> Result<Delivery, QueryError> {
         let class = QueryClass::of(&request.statement);
-        let shared = Arc::clone(&self.shared);
+        let (shared, deadline) = (Arc::clone(&self.shared), request.deadline);
         let work = async move {
             let held = shared.admission.hold(&request.caller);
             Delivery::of(run::run(&shared, request).await?, held)
         };
-        self.admitted(class, work).await
+        self.admitted(class, deadline, work).await
     }
 
     /// The caller's tables, in name order.
     ///
     /// # Errors
     /// As for any light query: no free slot, or past the deadline.
-    pub async fn list_tables(&self, caller: &Caller) -> Result<Vec<TableSummary>, QueryError> {
+    pub async fn list_tables(
+        &self,
+        caller: &Caller,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<TableSummary>, QueryError> {
         let (shared, caller) = (Arc::clone(&self.shared), caller.clone());
         let work = async move { describe::list(&shared, &caller).await };
-        self.admitted(QueryClass::Light, work).await
+        self.admitted(QueryClass::Light, deadline, work).await
     }
 
     /// One table as the caller sees it.
@@ -130,10 +135,11 @@ impl QueryService {
         caller: &Caller,
         name: &str,
         version: VersionSelector,
+        deadline: Option<Instant>,
     ) -> Result<TableDescription, QueryError> {
         let (shared, caller, name) = (Arc::clone(&self.shared), caller.clone(), name.to_owned());
         let work = async move { describe::describe(&shared, &caller, &name, version).await };
-        self.admitted(QueryClass::Light, work).await
+        self.admitted(QueryClass::Light, deadline, work).await
     }
 
     /// Runs `work` on the engine's threads, in a slot of its class, until its deadline and no longer
@@ -141,9 +147,10 @@ impl QueryService {
     async fn admitted<T: Send + 'static>(
         &self,
         class: QueryClass,
+        deadline: Option<Instant>,
         work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
     ) -> Result<T, QueryError> {
-        let permit = self.shared.admission.admit(class).await?;
+        let permit = self.shared.admission.admit(class, deadline).await?;
         let deadline = permit.deadline();
         let threads = match class {
             QueryClass::Light => self.shared.engine.threads(),
@@ -156,14 +163,10 @@ impl QueryService {
             drop(permit);
             answer
         }));
-        match tokio::time::timeout_at(deadline, AbortOnDropHandle::new(work)).await {
+        match tokio::time::timeout_at(deadline.at(), AbortOnDropHandle::new(work)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(panicked)) => Err(QueryError::internal(panicked)),
-            Err(_) => Err(QueryError::new(
-                ErrorCode::DeadlineExceeded,
-                format!("the query ran longer than {} ms", self.shared.limits.query_time_ms_max),
-            )
-            .with_hint("narrow the filter or ask for less")),
+            Err(_) => Err(deadline.exceeded()),
         }
     }
 }

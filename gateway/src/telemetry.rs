@@ -87,6 +87,13 @@ impl Metrics {
         });
     }
 
+    /// A gRPC call was answered. `method` is one of a fixed list, never what the caller sent.
+    pub fn grpc_request(&self, method: &'static str, code: &'static str) {
+        self.local(|| {
+            metrics::counter!("sluice_grpc_requests_total", "method" => method, "code" => code).increment(1);
+        });
+    }
+
     /// A query ended. `outcome` is `done`, `failed` or `cancelled`; `code` is `ok` when done.
     pub fn query_ended(&self, ended: &QueryEnded) {
         self.local(|| {
@@ -145,6 +152,10 @@ impl Metrics {
     fn describe(&self) {
         self.local(|| {
             metrics::describe_counter!("sluice_http_requests_total", "Requests answered, by path template");
+            metrics::describe_counter!(
+                "sluice_grpc_requests_total",
+                "gRPC calls answered, by method and code"
+            );
             metrics::describe_counter!("sluice_queries_total", "Queries ended, by outcome and code");
             metrics::describe_histogram!(
                 "sluice_query_duration_seconds",

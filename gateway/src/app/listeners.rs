@@ -1,4 +1,4 @@
-//! The listening socket: owns HTTP/1 and HTTP/2 over plain text or TLS, with a bound on
+//! The listening sockets: owns HTTP/1 and HTTP/2 over plain text or TLS, with a bound on
 //! everything that a connection can hold, and their end. Does not look at requests.
 
 mod gate;
@@ -20,8 +20,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
 
-use self::gate::ConnectionGate;
+use self::gate::{ConnectionGate, patience};
 use self::in_flight::{InFlight, count};
+use self::open_files::room_for_connections;
+use self::places::Places;
 use self::until_drained::UntilDrained;
 use super::StartError;
 use crate::config::limits::LimitsConfig;
@@ -66,22 +68,44 @@ impl Drop for StopOnDrop {
     }
 }
 
-impl Listener {
-    /// Binds and accepts; plain text without a certificate.
-    pub(super) async fn open(
-        server: &ServerConfig,
-        limits: &LimitsConfig,
+/// What all listeners of a gateway have in common. Clones share the places for connections.
+#[derive(Debug, Clone)]
+pub(super) struct Listening<'a> {
+    server: &'a ServerConfig,
+    limits: &'a LimitsConfig,
+    /// Plain text when absent.
+    certificate: Option<RustlsConfig>,
+    places: Places,
+}
+
+impl<'a> Listening<'a> {
+    /// Every place for a connection is free.
+    pub(super) fn new(
+        server: &'a ServerConfig,
+        limits: &'a LimitsConfig,
         certificate: Option<RustlsConfig>,
+    ) -> Self {
+        let places = Places::new(room_for_connections(limits.connections_max), patience(server));
+        Self { server, limits, certificate, places }
+    }
+}
+
+impl Listener {
+    /// Binds `addr` and accepts.
+    pub(super) async fn open(
+        addr: SocketAddr,
+        listening: &Listening<'_>,
         routes: Router,
     ) -> Result<Self, StartError> {
-        let refused = |source| StartError::Listen { addr: server.http_addr, source };
-        let socket = TcpListener::bind(server.http_addr).map_err(refused)?;
+        let Listening { server, limits, certificate, places } = listening.clone();
+        let refused = |source| StartError::Listen { addr, source };
+        let socket = TcpListener::bind(addr).map_err(refused)?;
         socket.set_nonblocking(true).map_err(refused)?;
         let addr = socket.local_addr().map_err(refused)?;
         let connections = StopOnDrop { handle: Handle::new(), draining: CancellationToken::new() };
         let in_flight = InFlight::new();
         let routes = routes.layer(from_fn_with_state(in_flight.clone(), count)).into_make_service();
-        let gate = ConnectionGate::new(server, limits, in_flight.clone());
+        let gate = ConnectionGate::new(server, places, in_flight.clone());
         let plain = axum_server::from_tcp(socket).map_err(refused)?.handle(connections.handle.clone());
         let draining = connections.draining.clone();
         let serving = match certificate {

@@ -9,7 +9,8 @@ use crate::telemetry;
 
 /// Serves the demo until SIGTERM or SIGINT.
 pub(super) async fn run(args: DemoArgs) -> Result<(), CliError> {
-    let options = DemoOptions { data_dir: args.data_dir, http_addr: args.http_addr };
+    let DemoArgs { data_dir, http_addr, grpc_addr } = args;
+    let options = DemoOptions { data_dir, http_addr, grpc_addr };
     let mut config = prepare(&options).await?;
     // The welcome is what a reader of the demo should see; each query's line would bury it.
     if config.telemetry.log_filter == TelemetryConfig::default().log_filter {
@@ -21,7 +22,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), CliError> {
         started = App::start(config) => started?,
         () = stop.received() => return Ok(()),
     };
-    output::say(welcome(app.http_addr, &options.data_dir)?)?;
+    output::say(welcome(app.http_addr, app.grpc_addr, &options.data_dir)?)?;
     stop.received().await;
     app.shutdown().await;
     Ok(())

@@ -1,4 +1,4 @@
-//! Settings of the listener and of the logs: owns addresses, TLS files, CORS origins, connection
+//! Settings of the listeners and of the logs: owns addresses, TLS files, CORS origins, connection
 //! timeouts, the drain and the log's form. Does not listen or log.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -9,12 +9,18 @@ use serde::{Deserialize, Serialize};
 use super::ceilings::{self, exceeded};
 use super::limits::LimitsConfig;
 
-/// The listener.
+/// The listeners.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerConfig {
     /// Address of the REST door; port 0 picks a free one.
     pub http_addr: SocketAddr,
+    /// Address of the gRPC door; port 0 picks a free one, `null` turns the door off.
+    pub grpc_addr: Option<SocketAddr>,
+    /// Who may ask gRPC's health service.
+    pub grpc_health_access: GrpcAccess,
+    /// Who may ask gRPC's reflection service.
+    pub grpc_reflection_access: GrpcAccess,
     /// Certificate files; plain text when absent.
     pub tls: Option<TlsConfig>,
     /// Cross-origin requests.
@@ -31,6 +37,19 @@ pub struct ServerConfig {
     pub drain_delay_ms: u64,
     /// Time that requests in flight get to finish when the server stops, in milliseconds.
     pub drain_timeout_ms: u64,
+}
+
+/// Who may use a service of the gRPC door that shows no data.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrpcAccess {
+    /// Everybody who can connect.
+    #[default]
+    Anyone,
+    /// Callers with a token, or of the anonymous role.
+    Token,
+    /// Nobody: the service does not exist.
+    Off,
 }
 
 /// TLS by certificate files.
@@ -63,6 +82,9 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             http_addr: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+            grpc_addr: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_051)),
+            grpc_health_access: GrpcAccess::Anyone,
+            grpc_reflection_access: GrpcAccess::Anyone,
             tls: None,
             cors: CorsConfig::default(),
             header_read_timeout_ms: 30_000,
@@ -91,6 +113,9 @@ impl ServerConfig {
             if value == 0 {
                 found.push((field, "must be at least 1".to_owned()));
             }
+        }
+        if self.grpc_addr == Some(self.http_addr) && self.http_addr.port() != 0 {
+            found.push(("grpc_addr", "must differ from http_addr".to_owned()));
         }
         let is_interval = |ms: u64| (1..=ceilings::TIME_MS).contains(&ms);
         if self.tls.as_ref().is_some_and(|tls| !is_interval(tls.reload_interval_ms)) {

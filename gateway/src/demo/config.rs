@@ -2,12 +2,11 @@
 //! are written once. Does not mint tokens.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use sluice_policies::keys::{KeyRing, write_private};
 
-use super::DemoError;
+use super::{DemoError, DemoOptions};
 use crate::config::Config;
 
 const CONFIG: &str = include_str!("sluice.yaml");
@@ -44,10 +43,11 @@ pub(super) fn write_missing(data_dir: &Path) -> Result<(), DemoError> {
     Ok(())
 }
 
-/// Loads the configuration as `serve` would, but for the address.
-pub(super) fn load(data_dir: &Path, http_addr: SocketAddr) -> Result<Config, DemoError> {
+/// Loads the configuration as `serve` would, but for the addresses.
+pub(super) fn load(data_dir: &Path, options: &DemoOptions) -> Result<Config, DemoError> {
     let mut config = Config::load(&config_file(data_dir)).map_err(DemoError::Config)?;
-    config.server.http_addr = http_addr;
+    config.server.http_addr = options.http_addr;
+    config.server.grpc_addr = Some(options.grpc_addr);
     Ok(config)
 }
 

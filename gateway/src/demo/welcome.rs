@@ -8,22 +8,30 @@ use super::DemoError;
 use super::tokens::{token_directory, token_file};
 
 /// Roles, tokens and a handful of curl lines for the gateway at `http_addr`, whose demo lives
-/// under `data_dir`.
+/// under `data_dir` and which answers gRPC at `grpc_addr`.
 ///
 /// # Errors
 /// When a token that was minted for it cannot be read.
-pub fn welcome(http_addr: SocketAddr, data_dir: &Path) -> Result<String, DemoError> {
+pub fn welcome(
+    http_addr: SocketAddr,
+    grpc_addr: Option<SocketAddr>,
+    data_dir: &Path,
+) -> Result<String, DemoError> {
     let token = |role: &str| {
         let file = token_file(data_dir, role);
         fs::read_to_string(&file).map_err(DemoError::io(&file))
     };
     let url = format!("http://{http_addr}");
+    let grpc = match grpc_addr {
+        Some(addr) => format!("\nand for gRPC on {addr} (plain text; server reflection names its services)"),
+        None => String::new(),
+    };
     let bearer = |role: &str| {
         format!("-H \"Authorization: Bearer $(cat {})\"", shell_word(&token_file(data_dir, role)))
     };
     let (admin, analyst, partner) = (bearer("admin"), bearer("analyst"), bearer("partner"));
     Ok(format!(
-        r#"Sluice serves the demo lake on {url}
+        r#"Sluice serves the demo lake on {url}{grpc}
 
 Roles and their tokens (valid for 7 days, minted at every start, also in {directory}):
 

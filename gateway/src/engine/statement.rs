@@ -171,6 +171,19 @@ pub enum GroupKey {
     },
 }
 
+impl GroupKey {
+    /// A key under the name that its author gave it; a truncated column is `{column}_{unit}` without one.
+    pub fn new(column: String, unit: Option<String>, alias: Option<String>) -> Self {
+        match unit {
+            None => Self::Column { column, alias },
+            Some(unit) => {
+                let alias = alias.unwrap_or_else(|| format!("{column}_{unit}"));
+                Self::DateTrunc { unit, column, alias }
+            }
+        }
+    }
+}
+
 /// One measure.
 #[derive(Debug, Clone)]
 pub struct Measure {
@@ -180,6 +193,17 @@ pub struct Measure {
     pub column: Option<String>,
     /// Output name.
     pub alias: String,
+}
+
+impl Measure {
+    /// A measure under the name that its author gave it; `{function}_{column}` without one, or `count`.
+    pub fn new(function: MeasureFunction, column: Option<String>, alias: Option<String>) -> Self {
+        let alias = alias.unwrap_or_else(|| match &column {
+            Some(column) => format!("{}_{column}", function.as_str()),
+            None => function.as_str().to_owned(),
+        });
+        Self { function, column, alias }
+    }
 }
 
 /// Functions of a measure.
@@ -197,6 +221,20 @@ pub enum MeasureFunction {
     Max,
     /// Mean.
     Avg,
+}
+
+impl MeasureFunction {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::CountDistinct => "count_distinct",
+            Self::Sum => "sum",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Avg => "avg",
+        }
+    }
 }
 
 /// One row by primary key.

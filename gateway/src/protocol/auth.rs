@@ -18,7 +18,7 @@ const CHALLENGE: &str = "Bearer realm=\"sluice\"";
 const CHALLENGE_INVALID: &str = "Bearer realm=\"sluice\", error=\"invalid_token\"";
 
 /// Reads callers from headers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Authenticator {
     verifier: Arc<TokenVerifier>,
     policies: watch::Receiver<Arc<PolicySet>>,

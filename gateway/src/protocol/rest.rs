@@ -11,11 +11,9 @@ mod filter;
 mod frame;
 mod health;
 mod json;
-mod literal;
 mod lookup;
 mod media;
 mod metrics;
-mod names;
 mod options;
 mod problem;
 mod query;
@@ -39,6 +37,7 @@ use tower_http::cors::CorsLayer;
 use self::problem::Problem;
 use super::auth::Authenticator;
 use super::readiness::ReadinessReport;
+use super::request_context::X_REQUEST_ID;
 use crate::config::limits::LimitsConfig;
 use crate::query::QueryService;
 use crate::query::error::{ErrorCode, QueryError};
@@ -121,9 +120,9 @@ fn cors(allowed_origins: &[String]) -> Option<CorsLayer> {
                 ours("sluice-role"),
                 ours("sluice-json"),
                 ours("traceparent"),
-                frame::X_REQUEST_ID,
+                X_REQUEST_ID,
             ])
-            .expose_headers([frame::X_REQUEST_ID, ours("sluice-cache"), RETRY_AFTER])
+            .expose_headers([X_REQUEST_ID, ours("sluice-cache"), RETRY_AFTER])
             .max_age(CORS_MAX_AGE),
     )
 }

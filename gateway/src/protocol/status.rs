@@ -1,7 +1,8 @@
-//! What each error code is on the wire: owns the one table from code to HTTP status and title.
+//! What each error code is on the wire: owns the one table from code to HTTP status, gRPC code and title.
 //! Exhaustive on purpose: a new code does not compile before it has a row.
 
 use axum::http::StatusCode;
+use tonic::Code;
 
 use crate::query::error::ErrorCode;
 
@@ -33,6 +34,37 @@ pub const fn http_status(code: ErrorCode) -> StatusCode {
             StatusCode::SERVICE_UNAVAILABLE
         }
         ErrorCode::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
+/// The gRPC code of a code. One exception: a message in an encoding that is not taken is `Unimplemented`, as the
+/// protocol says, under `unsupported_media_type`.
+pub const fn grpc_code(code: ErrorCode) -> Code {
+    match code {
+        ErrorCode::InvalidRequest
+        | ErrorCode::InvalidExpression
+        | ErrorCode::UnknownColumn
+        | ErrorCode::UnknownFunction
+        | ErrorCode::UnsupportedStatement
+        | ErrorCode::CursorInvalid
+        | ErrorCode::CursorMismatch
+        | ErrorCode::ExpressionTooLarge
+        | ErrorCode::NotAcceptable
+        | ErrorCode::UnsupportedMediaType => Code::InvalidArgument,
+        ErrorCode::KeyUnavailable | ErrorCode::EvaluationFailed | ErrorCode::CursorExpired => {
+            Code::FailedPrecondition
+        }
+        ErrorCode::Unauthenticated => Code::Unauthenticated,
+        ErrorCode::RoleDenied | ErrorCode::Forbidden => Code::PermissionDenied,
+        ErrorCode::NotFound => Code::NotFound,
+        ErrorCode::RateLimited
+        | ErrorCode::RequestTooLarge
+        | ErrorCode::ResultTooLarge
+        | ErrorCode::MemoryExceeded => Code::ResourceExhausted,
+        ErrorCode::TableUnavailable | ErrorCode::Overloaded => Code::Unavailable,
+        ErrorCode::DeadlineExceeded => Code::DeadlineExceeded,
+        ErrorCode::MethodNotAllowed => Code::Unimplemented,
+        ErrorCode::Internal => Code::Internal,
     }
 }
 

@@ -51,16 +51,56 @@ impl QueryClass {
     }
 }
 
+/// When a query must have ended, the wait for its slot included, and who says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    at: Instant,
+    limit: TimeLimit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TimeLimit {
+    /// The configured one.
+    Configured(Duration),
+    /// The caller's own, which is the shorter.
+    Caller,
+}
+
+impl Deadline {
+    fn of(query_time: Duration, asked: Option<Instant>) -> Self {
+        let own = Instant::now() + query_time;
+        match asked {
+            Some(at) if at < own => Self { at, limit: TimeLimit::Caller },
+            _ => Self { at: own, limit: TimeLimit::Configured(query_time) },
+        }
+    }
+
+    /// The moment itself.
+    pub const fn at(self) -> Instant {
+        self.at
+    }
+
+    /// The refusal of a query that has not ended by then.
+    pub fn exceeded(self) -> QueryError {
+        let message = match self.limit {
+            TimeLimit::Configured(time) => format!("the query ran longer than {} ms", time.as_millis()),
+            TimeLimit::Caller => "the query was not done by the deadline of the call".to_owned(),
+        };
+        let hint = "narrow the filter or ask for less";
+        QueryError::new(ErrorCode::DeadlineExceeded, message).with_hint(hint)
+    }
+}
+
 /// The right to run one query until its deadline. Dropping it frees the slot.
 #[derive(Debug)]
 pub struct Permit {
-    deadline: Instant,
+    deadline: Deadline,
     _slot: Slot,
 }
 
 impl Permit {
-    /// When the query must have ended; the wait for the slot counts.
-    pub const fn deadline(&self) -> Instant {
+    /// When the query must have ended.
+    pub const fn deadline(&self) -> Deadline {
         self.deadline
     }
 }
@@ -109,19 +149,25 @@ impl Admission {
         }
     }
 
-    /// Waits for a slot, first come first served in each class. Dropping the future gives up the
-    /// place in the queue.
+    /// Waits for a slot, first come first served in each class, but not past `asked`. Dropping the future
+    /// gives up the place in the queue.
     ///
     /// # Errors
-    /// `overloaded` when the queue is full, the wait was too long or resident memory is over its limit.
-    pub async fn admit(&self, class: QueryClass) -> Result<Permit, QueryError> {
-        let deadline = Instant::now() + self.query_time;
+    /// `overloaded` when the queue is full, the wait was too long or resident memory is over its limit;
+    /// `deadline_exceeded` once `asked` is past.
+    pub async fn admit(&self, class: QueryClass, asked: Option<Instant>) -> Result<Permit, QueryError> {
+        let deadline = Deadline::of(self.query_time, asked);
+        let left = asked.map_or(self.queue_wait, |asked| asked.saturating_duration_since(Instant::now()));
+        if left.is_zero() && asked.is_some() {
+            return Err(deadline.exceeded());
+        }
         let slots = match class {
             QueryClass::Light => &self.light,
             QueryClass::Heavy => &self.heavy,
         };
-        let slot = slots.acquire(self.queue_wait).await.map_err(|refusal| match refusal {
+        let slot = slots.acquire(self.queue_wait.min(left)).await.map_err(|refusal| match refusal {
             SlotsRefusal::QueueFull => overloaded("every slot and the queue are taken"),
+            SlotsRefusal::WaitedTooLong if left < self.queue_wait => deadline.exceeded(),
             SlotsRefusal::WaitedTooLong => overloaded("no slot became free in time"),
         })?;
         let alone = self.light.running() + self.heavy.running() == 1;

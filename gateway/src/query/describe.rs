@@ -134,6 +134,7 @@ fn columns(table: &SecuredTable) -> Vec<ColumnDescription> {
             ColumnDescription {
                 name: name.clone(),
                 data_type: type_name(field.data_type()),
+                arrow_type: field.data_type().clone(),
                 nullable: masked || own.is_none_or(|column| column.field.is_nullable()),
                 description: facts
                     .and_then(|f| f.description.clone())

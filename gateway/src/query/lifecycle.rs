@@ -29,6 +29,8 @@ use crate::telemetry::{Metrics, QueryEnded};
 pub enum Door {
     /// HTTP with JSON.
     Rest,
+    /// gRPC.
+    Grpc,
 }
 
 impl Door {
@@ -36,6 +38,7 @@ impl Door {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Rest => "rest",
+            Self::Grpc => "grpc",
         }
     }
 }

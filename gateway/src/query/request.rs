@@ -1,6 +1,8 @@
 //! One question by one caller: owns the request type that every door builds and the pipeline
 //! takes. Does not parse wire formats.
 
+use tokio::time::Instant;
+
 use super::caller::Caller;
 use crate::engine::statement::Statement;
 pub use crate::engine::statement::VersionSelector;
@@ -16,4 +18,6 @@ pub struct Request {
     pub version: VersionSelector,
     /// Identifies the request in logs and errors.
     pub request_id: String,
+    /// When the caller gives up, where that is known; the configured limit holds besides.
+    pub deadline: Option<Instant>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arrow::array::{Array, ArrayData, RecordBatch};
 use arrow::buffer::Buffer;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use chrono::{DateTime, Utc};
 use sluice_policies::fingerprint::Fingerprint;
 
@@ -137,6 +137,8 @@ pub struct ColumnDescription {
     pub name: String,
     /// SQL-like type after masking, such as `int64`, `decimal(12,2)` or `struct<a: utf8>`.
     pub data_type: String,
+    /// The same type as its answers carry it.
+    pub arrow_type: DataType,
     /// May be null (masked columns always may).
     pub nullable: bool,
     /// Declared description, or the one in the table's own schema.

@@ -16,9 +16,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use tower_http::add_extension::AddExtension;
 
 use super::in_flight::{Flight, InFlight};
-use super::open_files::room_for_connections;
 use super::places::{Place, Places};
-use crate::config::limits::LimitsConfig;
 use crate::config::serving::ServerConfig;
 use crate::protocol::connection::{Connection, Patience};
 
@@ -32,14 +30,10 @@ pub(super) struct ConnectionGate {
 }
 
 impl ConnectionGate {
-    pub(super) fn new(server: &ServerConfig, limits: &LimitsConfig, in_flight: InFlight) -> Self {
-        let patience = Patience {
-            first_request: Duration::from_millis(server.header_read_timeout_ms),
-            request: Duration::from_millis(server.connection_idle_ms_max),
-        };
+    pub(super) fn new(server: &ServerConfig, places: Places, in_flight: InFlight) -> Self {
         Self {
             in_flight,
-            places: Places::new(room_for_connections(limits.connections_max), patience),
+            places,
             first_byte: Duration::from_millis(server.header_read_timeout_ms),
             idle: Duration::from_millis(server.connection_idle_ms_max),
         }
@@ -65,6 +59,14 @@ impl ConnectionGate {
             left: Box::pin(place.connection.left()),
             place,
         })
+    }
+}
+
+/// For how long connections keep their places.
+pub(super) const fn patience(server: &ServerConfig) -> Patience {
+    Patience {
+        first_request: Duration::from_millis(server.header_read_timeout_ms),
+        request: Duration::from_millis(server.connection_idle_ms_max),
     }
 }
 

@@ -16,7 +16,7 @@ const LEAVING: Duration = Duration::from_secs(1);
 /// New connections that wait for one to end; each holds a socket.
 const WAITING_MAX: usize = 256;
 
-/// All places of a listener.
+/// All places of a gateway, whichever of its listeners they are taken by.
 #[derive(Debug, Clone)]
 pub(super) struct Places(Arc<Shared>);
 

@@ -1,6 +1,4 @@
-//! `POST /v1/tables/{table}/aggregate`: one grouped result. Owns the body's fields and the names
-//! of outputs that the caller does not name: a truncated column is `{column}_{unit}`, a measure is
-//! `{fn}_{column}`, and a count of rows is `count`.
+//! `POST /v1/tables/{table}/aggregate`: one grouped result. Owns the body's fields.
 
 use std::sync::Arc;
 
@@ -15,10 +13,11 @@ use super::answer::{Form, answer};
 use super::body::{Body, Object, Whole};
 use super::call::{Call, typed};
 use super::filter::parse_filter;
-use super::options::{row_limit, version_selector};
+use super::options::version_selector;
 use super::problem::Problem;
 use super::query::order_keys;
 use crate::engine::statement::{Aggregate, GroupKey, Measure, MeasureFunction, Statement};
+use crate::protocol::row_limit::row_limit;
 use crate::query::error::{ErrorCode, QueryError};
 
 /// Answers the groups.
@@ -82,26 +81,21 @@ enum FunctionBody {
     Avg,
 }
 
-impl FunctionBody {
-    const fn function_and_name(self) -> (MeasureFunction, &'static str) {
-        match self {
-            Self::Count => (MeasureFunction::Count, "count"),
-            Self::CountDistinct => (MeasureFunction::CountDistinct, "count_distinct"),
-            Self::Sum => (MeasureFunction::Sum, "sum"),
-            Self::Min => (MeasureFunction::Min, "min"),
-            Self::Max => (MeasureFunction::Max, "max"),
-            Self::Avg => (MeasureFunction::Avg, "avg"),
+impl From<FunctionBody> for MeasureFunction {
+    fn from(function: FunctionBody) -> Self {
+        match function {
+            FunctionBody::Count => Self::Count,
+            FunctionBody::CountDistinct => Self::CountDistinct,
+            FunctionBody::Sum => Self::Sum,
+            FunctionBody::Min => Self::Min,
+            FunctionBody::Max => Self::Max,
+            FunctionBody::Avg => Self::Avg,
         }
     }
 }
 
 fn measure(body: MeasureBody) -> Measure {
-    let (function, name) = body.r#fn.function_and_name();
-    let alias = body.r#as.unwrap_or_else(|| match &body.column {
-        Some(column) => format!("{name}_{column}"),
-        None => name.to_owned(),
-    });
-    Measure { function, column: body.column, alias }
+    Measure::new(body.r#fn.into(), body.column, body.r#as)
 }
 
 #[derive(Deserialize)]
@@ -123,13 +117,7 @@ fn group_key(item: &Value) -> Result<GroupKey, QueryError> {
         QueryError::new(ErrorCode::InvalidRequest, message)
             .with_hint("a group key is a column name, or {\"date_trunc\":\"day\",\"column\":...,\"as\":...}")
     })?;
-    Ok(match body.date_trunc {
-        None => GroupKey::Column { column: body.column, alias: body.r#as },
-        Some(unit) => {
-            let alias = body.r#as.unwrap_or_else(|| format!("{}_{unit}", body.column));
-            GroupKey::DateTrunc { unit, column: body.column, alias }
-        }
-    })
+    Ok(GroupKey::new(body.column, body.date_trunc, body.r#as))
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ pub(super) async fn answer(
         statement,
         version,
         request_id: call.context.request_id.clone(),
+        deadline: None,
     };
     let life = QueryLife::begin(&door.metrics, Door::Rest, &request, call.context.trace_id.as_deref());
     let Delivery { response, mut held } = match door.service.execute(request).await {

@@ -5,20 +5,19 @@ use std::ops::Deref;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Uri, request};
 use bytes::Bytes;
 use uuid::Uuid;
 
 use super::RestDoor;
-use super::frame::RequestContext;
 use super::json::JsonOptions;
 use super::media::{check_accept, check_content};
 use super::problem::Problem;
 use super::target::{self, Params};
 use super::{TABLE_SEGMENT, body};
-use crate::protocol::connection::RequestInFlight;
+use crate::protocol::entry::{EntryError, enter};
 use crate::protocol::limits::read_body;
+use crate::protocol::request_context::RequestContext;
 use crate::query::admission::Held;
 use crate::query::caller::Caller;
 use crate::query::error::QueryError;
@@ -38,14 +37,14 @@ impl Call {
     pub(super) fn open(door: &RestDoor, request: Request) -> Result<(Self, Body), Problem> {
         let (head, body) = request.into_parts();
         check_accept(&head.headers)?;
-        let principal = door.authenticator.authenticate(&head.headers).map_err(|refusal| {
-            let challenge = refusal.challenge();
-            Problem::unauthenticated(refusal.into(), challenge)
+        let entered = enter(&door.authenticator, &door.service, &head.headers, &head.extensions);
+        let caller = entered.map_err(|turned_away| match turned_away {
+            EntryError::Auth(refusal) => {
+                let challenge = refusal.challenge();
+                Problem::unauthenticated(refusal.into(), challenge)
+            }
+            EntryError::Rate(error) => error.into(),
         })?;
-        let caller = door.service.count(principal)?;
-        if let Some(in_flight) = head.extensions.get::<RequestInFlight>() {
-            in_flight.admitted(head.headers.contains_key(AUTHORIZATION));
-        }
         let json = JsonOptions::of(&head.headers)?;
         let context = head
             .extensions

@@ -17,9 +17,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::value::RawValue;
 
 use super::body::position_in;
-use super::literal::literal;
 use crate::config::limits::LimitsConfig;
 use crate::engine::statement::{CompareOp, Filter, FilterNode, Literal, Operand};
+use crate::protocol::literal::literal;
 use crate::query::error::{ErrorCode, QueryError};
 
 /// Reads a condition that stands at `raw` inside `body`.

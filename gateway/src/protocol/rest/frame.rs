@@ -1,5 +1,4 @@
-//! What every request goes through, whatever it asks: owns its id, its trace, the limits on its
-//! head, the common response headers, the writing of problem documents, and the catching of
+//! What every request goes through, whatever it asks: owns the limits on its head, the common response headers, the writing of problem documents, and the catching of
 //! panics. Does not authenticate.
 
 use std::panic::AssertUnwindSafe;
@@ -8,77 +7,18 @@ use std::time::Instant;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, HeaderName, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
-};
-use axum::http::{HeaderMap, Method};
+use axum::http::Method;
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use tracing::{Instrument, debug, error, info, info_span};
-use uuid::Uuid;
 
 use super::problem::Problem;
 use super::{ROUTES, RestDoor};
 use crate::protocol::limits::{check_framing, check_head, check_target};
+use crate::protocol::request_context::{RequestContext, X_REQUEST_ID};
 use crate::query::error::{ErrorCode, QueryError};
-
-/// Identifies a request in answers, errors and logs.
-pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const REQUEST_ID_BYTES_MAX: usize = 128;
-
-/// Who this request is, apart from who sent it.
-#[derive(Debug, Clone)]
-pub(super) struct RequestContext {
-    pub(super) request_id: String,
-    /// Trace id of the caller's `traceparent`.
-    pub(super) trace_id: Option<String>,
-}
-
-impl RequestContext {
-    fn of(headers: &HeaderMap) -> Self {
-        let request_id = single(headers, &X_REQUEST_ID)
-            .filter(|id| is_sane_id(id))
-            .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
-        let trace_id = single(headers, &TRACEPARENT).and_then(trace_id).map(str::to_owned);
-        Self { request_id, trace_id }
-    }
-}
-
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(only), None) => only.to_str().ok(),
-        _ => None,
-    }
-}
-
-/// A caller's id ends up in logs and headers: short, and of harmless characters.
-fn is_sane_id(id: &str) -> bool {
-    let harmless = |c: char| c.is_ascii_alphanumeric() || "._:+/=-".contains(c);
-    !id.is_empty() && id.len() <= REQUEST_ID_BYTES_MAX && id.chars().all(harmless)
-}
-
-/// The trace id of a W3C `traceparent`; `None` when any part of it is malformed.
-fn trace_id(traceparent: &str) -> Option<&str> {
-    let mut parts = traceparent.split('-');
-    let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let is_hex = |text: &str, length: usize| {
-        text.len() == length
-            && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-    };
-    let is_some = |text: &str| text.bytes().any(|byte| byte != b'0');
-    let sound = is_hex(version, 2)
-        && version != "ff"
-        && (version != "00" || parts.next().is_none())
-        && is_hex(trace, 32)
-        && is_some(trace)
-        && is_hex(parent, 16)
-        && is_some(parent)
-        && is_hex(flags, 2);
-    sound.then_some(trace)
-}
 
 /// The outermost layer.
 pub(super) async fn frame(State(door): State<Arc<RestDoor>>, mut request: Request, next: Next) -> Response {
@@ -168,43 +108,4 @@ fn route_of(request: &Request) -> &'static str {
 fn method_name(method: &Method) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"];
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-    use super::*;
-
-    fn context(name: HeaderName, value: &str) -> RequestContext {
-        let mut headers = HeaderMap::new();
-        headers.insert(name, HeaderValue::from_str(value).unwrap());
-        RequestContext::of(&headers)
-    }
-
-    #[test]
-    fn a_sane_request_id_is_kept_and_any_other_replaced() {
-        assert_eq!(context(X_REQUEST_ID, "a-1:b").request_id, "a-1:b");
-        assert_eq!(context(X_REQUEST_ID, &"x".repeat(128)).request_id.len(), 128);
-        for odd in ["", "a b", "a\"b", &"x".repeat(129)] {
-            assert_eq!(Uuid::parse_str(&context(X_REQUEST_ID, odd).request_id).unwrap().get_version_num(), 7);
-        }
-    }
-
-    #[test]
-    fn a_malformed_traceparent_is_ignored() {
-        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-        let of = |text: &str| context(TRACEPARENT, text).trace_id;
-        assert_eq!(of(&format!("00-{trace}-00f067aa0ba902b7-01")).as_deref(), Some(trace));
-        assert_eq!(of(&format!("01-{trace}-00f067aa0ba902b7-01-more")).as_deref(), Some(trace));
-        for odd in [
-            format!("00-{trace}-00f067aa0ba902b7-01-more"),
-            format!("ff-{trace}-00f067aa0ba902b7-01"),
-            format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)),
-            format!("00-{}-00f067aa0ba902b7-01", trace.to_uppercase()),
-            "00".to_owned(),
-        ] {
-            assert_eq!(of(&odd), None, "{odd}");
-        }
-    }
 }

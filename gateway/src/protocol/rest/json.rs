@@ -18,7 +18,6 @@
 //! outside 0 to 9999 have a sign and at least six digits. Nulls are written out; fields keep the
 //! order of the columns. The switches come in the header `Sluice-Json`, separated by commas.
 
-mod calendar;
 mod encoders;
 
 use std::sync::Arc;

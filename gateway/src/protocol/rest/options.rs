@@ -1,5 +1,5 @@
 //! What several calls have in common among their parameters: owns the texts of `version`,
-//! `as_of`, `limit` and `count`. Does not know what they are applied to.
+//! `as_of` and `count`, and whole numbers. Does not know what they are applied to.
 
 use chrono::{DateTime, Utc};
 
@@ -30,16 +30,6 @@ pub(super) fn whole(name: &str, text: Option<&str>) -> Result<Option<u64>, Query
     match text.parse::<u64>() {
         Ok(number) if digits => Ok(Some(number)),
         _ => Err(invalid(&format!("\"{name}\" is not a whole number"))),
-    }
-}
-
-/// Rows a page or a result.
-pub(super) fn row_limit(limit: Option<u64>) -> Result<Option<usize>, QueryError> {
-    match limit {
-        Some(0) => Err(invalid("\"limit\" must be at least 1")),
-        // More than fits is more than any page holds; the pipeline refuses it by its own limit.
-        Some(limit) => Ok(Some(usize::try_from(limit).unwrap_or(usize::MAX))),
-        None => Ok(None),
     }
 }
 
@@ -79,6 +69,5 @@ mod tests {
         for text in ["", "+1", "-1", "1.0", "18446744073709551616", " 1", "0x1"] {
             assert!(whole("limit", Some(text)).is_err(), "{text}");
         }
-        assert!(row_limit(Some(0)).is_err());
     }
 }

@@ -15,10 +15,11 @@ use super::answer::{Form, answer};
 use super::body::{Body, Object, Whole};
 use super::call::{Call, typed};
 use super::filter::parse_filter;
-use super::names::{parse_order, parse_order_key};
-use super::options::{count_exact, row_limit, version_selector};
+use super::options::{count_exact, version_selector};
 use super::problem::Problem;
 use crate::engine::statement::{OrderKey, Select, Statement};
+use crate::protocol::names::{parse_order, parse_order_key};
+use crate::protocol::row_limit::row_limit;
 use crate::query::error::{ErrorCode, QueryError};
 
 /// Answers a page.

@@ -9,10 +9,11 @@ use axum::response::Response;
 use super::RestDoor;
 use super::answer::{Form, answer};
 use super::call::Call;
-use super::names::{parse_order, parse_select};
-use super::options::{count_exact, row_limit, version_selector, whole};
+use super::options::{count_exact, version_selector, whole};
 use super::problem::Problem;
 use crate::engine::statement::{Filter, Select, Statement};
+use crate::protocol::names::{parse_order, parse_select};
+use crate::protocol::row_limit::row_limit;
 
 const PARAMS: [&str; 8] = ["select", "filter", "order", "limit", "cursor", "version", "as_of", "count"];
 

@@ -35,7 +35,7 @@ pub(super) async fn describe(
         Some(&table),
         context.trace_id.as_deref(),
     );
-    let description = match door.service.describe_table(&call.caller, &table, version).await {
+    let description = match door.service.describe_table(&call.caller, &table, version, None).await {
         Ok(description) => description,
         Err(error) => {
             life.failed(&error);

@@ -31,7 +31,7 @@ pub(super) async fn list(State(door): State<Arc<RestDoor>>, request: Request) ->
         None,
         context.trace_id.as_deref(),
     );
-    let tables = match door.service.list_tables(&call.caller).await {
+    let tables = match door.service.list_tables(&call.caller, None).await {
         Ok(tables) => tables,
         Err(error) => {
             life.failed(&error);

@@ -30,11 +30,11 @@ fn small() -> LimitsConfig {
 #[tokio::test]
 async fn slots_fill_then_queue_then_refuse() {
     let gate = gate(&small());
-    let first = gate.admit(QueryClass::Light).await.unwrap();
-    let _second = gate.admit(QueryClass::Light).await.unwrap();
-    let mut third = pin!(gate.admit(QueryClass::Light));
+    let first = gate.admit(QueryClass::Light, None).await.unwrap();
+    let _second = gate.admit(QueryClass::Light, None).await.unwrap();
+    let mut third = pin!(gate.admit(QueryClass::Light, None));
     assert!(poll_immediate(third.as_mut()).await.is_none(), "the third waits");
-    let refused = gate.admit(QueryClass::Light).await.unwrap_err();
+    let refused = gate.admit(QueryClass::Light, None).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::Overloaded);
     assert!(refused.retry_after.is_some());
     drop(first);
@@ -44,9 +44,9 @@ async fn slots_fill_then_queue_then_refuse() {
 #[tokio::test]
 async fn a_waiter_that_goes_away_leaves_the_queue() {
     let gate = gate(&small());
-    let _running = gate.admit(QueryClass::Heavy).await.unwrap();
+    let _running = gate.admit(QueryClass::Heavy, None).await.unwrap();
     for _ in 0..3 {
-        let waiting = pin!(gate.admit(QueryClass::Heavy));
+        let waiting = pin!(gate.admit(QueryClass::Heavy, None));
         let still = futures::future::select(waiting, std::future::ready(())).await;
         assert!(matches!(still, Either::Right(_)), "queued, neither admitted nor refused");
     }
@@ -55,16 +55,16 @@ async fn a_waiter_that_goes_away_leaves_the_queue() {
 #[tokio::test]
 async fn heavy_queries_take_no_light_slot() {
     let gate = gate(&small());
-    let _heavy = gate.admit(QueryClass::Heavy).await.unwrap();
-    let _light = gate.admit(QueryClass::Light).await.unwrap();
-    let _light_too = gate.admit(QueryClass::Light).await.unwrap();
+    let _heavy = gate.admit(QueryClass::Heavy, None).await.unwrap();
+    let _light = gate.admit(QueryClass::Light, None).await.unwrap();
+    let _light_too = gate.admit(QueryClass::Light, None).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_is_too_long_is_refused() {
     let gate = gate(&LimitsConfig { queue_wait_ms_max: 50, ..small() });
-    let _running = gate.admit(QueryClass::Heavy).await.unwrap();
-    assert_eq!(gate.admit(QueryClass::Heavy).await.unwrap_err().code, ErrorCode::Overloaded);
+    let _running = gate.admit(QueryClass::Heavy, None).await.unwrap();
+    assert_eq!(gate.admit(QueryClass::Heavy, None).await.unwrap_err().code, ErrorCode::Overloaded);
 }
 
 #[tokio::test]
@@ -99,7 +99,23 @@ async fn beyond_the_tracked_subjects_all_share_one_allowance() {
 #[tokio::test]
 async fn short_memory_refuses_all_but_a_query_that_is_alone() {
     let gate = gate(&LimitsConfig { resident_bytes_max: 1, ..small() });
-    let _alone = gate.admit(QueryClass::Heavy).await.unwrap();
-    let refused = gate.admit(QueryClass::Light).await.unwrap_err();
+    let _alone = gate.admit(QueryClass::Heavy, None).await.unwrap();
+    let refused = gate.admit(QueryClass::Light, None).await.unwrap_err();
     assert_eq!((refused.code, refused.message.as_str()), (ErrorCode::Overloaded, "memory is short"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_of_the_caller_bounds_the_wait_and_the_query() {
+    let limits = LimitsConfig { queue_wait_ms_max: 1_000, query_time_ms_max: 2_000, ..small() };
+    let gate = gate(&limits);
+    let after = |ms: u64| Some(Instant::now() + Duration::from_millis(ms));
+    let running = gate.admit(QueryClass::Heavy, after(500)).await.unwrap();
+    assert!(running.deadline().exceeded().message.contains("deadline of the call"));
+    let refused = gate.admit(QueryClass::Heavy, after(900)).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::DeadlineExceeded);
+    let waited_too_long = gate.admit(QueryClass::Heavy, after(1_100)).await.unwrap_err();
+    assert_eq!(waited_too_long.code, ErrorCode::Overloaded);
+    assert_eq!(gate.admit(QueryClass::Light, after(0)).await.unwrap_err().code, ErrorCode::DeadlineExceeded);
+    let long = gate.admit(QueryClass::Light, after(60_000)).await.unwrap();
+    assert!(long.deadline().exceeded().message.contains("2000 ms"));
 }

@@ -15,6 +15,7 @@ fn request() -> Request {
         statement: Statement::Lookup(lookup),
         version: VersionSelector::Latest,
         request_id: "r-1".to_owned(),
+        deadline: None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::Write;
 const SECONDS_A_DAY: i64 = 86_400;
 
 /// Appends `2013-01-31`; days count from 1970-01-01.
-pub(super) fn append_date(out: &mut Vec<u8>, days: i64) {
+pub fn append_date(out: &mut Vec<u8>, days: i64) {
     let (year, month, day) = civil(days);
     // Writing to memory cannot fail.
     let _ = if (0..=9_999).contains(&year) {
@@ -18,15 +18,22 @@ pub(super) fn append_date(out: &mut Vec<u8>, days: i64) {
 }
 
 /// Appends `2013-01-31T05:00:00`; `value` counts `per_second` parts of a second from the epoch.
-pub(super) fn append_timestamp(out: &mut Vec<u8>, value: i64, per_second: i64) {
+pub fn append_timestamp(out: &mut Vec<u8>, value: i64, per_second: i64) {
     let (seconds, parts) = (value.div_euclid(per_second), value.rem_euclid(per_second));
     append_date(out, seconds.div_euclid(SECONDS_A_DAY));
     out.push(b'T');
     append_clock(out, seconds.rem_euclid(SECONDS_A_DAY), parts, per_second);
 }
 
+/// Appends the timestamp that lies `nanos` after `seconds` from the epoch.
+pub fn append_instant(out: &mut Vec<u8>, seconds: i64, nanos: u32) {
+    append_date(out, seconds.div_euclid(SECONDS_A_DAY));
+    out.push(b'T');
+    append_clock(out, seconds.rem_euclid(SECONDS_A_DAY), i64::from(nanos), 1_000_000_000);
+}
+
 /// Appends `05:00:00`; `value` counts `per_second` parts of a second from midnight.
-pub(super) fn append_time(out: &mut Vec<u8>, value: i64, per_second: i64) {
+pub fn append_time(out: &mut Vec<u8>, value: i64, per_second: i64) {
     append_clock(out, value.div_euclid(per_second), value.rem_euclid(per_second), per_second);
 }
 

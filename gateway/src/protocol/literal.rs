@@ -1,5 +1,4 @@
-//! Plain values in JSON bodies: owns reading them without losing a digit. Does not know the types
-//! of columns.
+//! Plain values in JSON: owns reading them without losing a digit. Does not know the types of columns.
 
 use serde_json::value::RawValue;
 
@@ -9,7 +8,7 @@ use crate::engine::statement::Literal;
 ///
 /// # Errors
 /// What is wrong with it, in words: a list, an object, or a value that no reader could take.
-pub(super) fn literal(raw: &RawValue) -> Result<Literal, &'static str> {
+pub fn literal(raw: &RawValue) -> Result<Literal, &'static str> {
     let text = raw.get();
     match text.as_bytes().first() {
         Some(b'n') => Ok(Literal::Null),
@@ -21,6 +20,20 @@ pub(super) fn literal(raw: &RawValue) -> Result<Literal, &'static str> {
             _ => Err("a number is out of range"),
         },
         _ => Err("a list or an object is no plain value"),
+    }
+}
+
+/// A number that comes as text, in the syntax of JSON and in its own digits.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn number(text: &str) -> Result<Literal, &'static str> {
+    const NO_NUMBER: &str = "a number is not written as in JSON, such as \"-12.50\" or \"1e-9\"";
+    let raw: &RawValue = serde_json::from_str(text).map_err(|_| NO_NUMBER)?;
+    match literal(raw)? {
+        // Blanks around it are none of its digits.
+        Literal::Number(digits) if digits == text => Ok(Literal::Number(digits)),
+        _ => Err(NO_NUMBER),
     }
 }
 
@@ -40,6 +53,16 @@ mod tests {
             assert_eq!(read(text), Ok(Literal::Number(text.to_owned())));
         }
         assert_eq!(read("1e400"), Err("a number is out of range"));
+    }
+
+    #[test]
+    fn numbers_as_text_are_json_numbers() {
+        for text in ["-12.50", "1e-9", "0"] {
+            assert_eq!(number(text), Ok(Literal::Number(text.to_owned())));
+        }
+        for text in ["", " 1", "1 ", "+1", ".5", "01", "NaN", "\"1\"", "null", "1e400", "0x1", "[1]"] {
+            assert!(number(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -9,17 +9,26 @@ use crate::engine::statement::OrderKey;
 use crate::query::error::{ErrorCode, QueryError};
 
 /// Reads a `select` list.
-pub(super) fn parse_select(text: &str) -> Result<Vec<String>, QueryError> {
+///
+/// # Errors
+/// `invalid_request`: what is not a list of names.
+pub fn parse_select(text: &str) -> Result<Vec<String>, QueryError> {
     items(text, "select")?.into_iter().map(|item| column_name(item, "select")).collect()
 }
 
 /// Reads an `order` list.
-pub(super) fn parse_order(text: &str) -> Result<Vec<OrderKey>, QueryError> {
+///
+/// # Errors
+/// `invalid_request`: what is not a list of sort keys.
+pub fn parse_order(text: &str) -> Result<Vec<OrderKey>, QueryError> {
     items(text, "order")?.into_iter().map(parse_order_key).collect()
 }
 
 /// Reads one item of an `order` list.
-pub(super) fn parse_order_key(item: &str) -> Result<OrderKey, QueryError> {
+///
+/// # Errors
+/// `invalid_request`: what is not a sort key.
+pub fn parse_order_key(item: &str) -> Result<OrderKey, QueryError> {
     let item = item.trim();
     let (descending, rest) = match item.strip_prefix('-') {
         Some(rest) => (true, rest),
