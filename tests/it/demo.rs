@@ -101,9 +101,11 @@ fn a_second_start_reuses_the_lake_and_keeps_what_was_edited() {
         let options = DemoOptions {
             data_dir: gateway.directory.clone(),
             http_addr: SocketAddr::from(([127, 0, 0, 1], 4321)),
+            grpc_addr: SocketAddr::from(([127, 0, 0, 1], 4322)),
         };
         let config: Config = prepare(&options).await.unwrap();
         assert_eq!(config.server.http_addr, options.http_addr);
+        assert_eq!(config.server.grpc_addr, Some(options.grpc_addr));
         assert_eq!(fs::metadata(&marker).unwrap().modified().unwrap(), made);
         assert_eq!(fs::read_to_string(&policies).unwrap(), edited);
     });
@@ -119,6 +121,7 @@ fn a_directory_of_somebody_else_is_left_alone() {
         let options = DemoOptions {
             data_dir: directory.path().to_path_buf(),
             http_addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+            grpc_addr: SocketAddr::from(([127, 0, 0, 1], 0)),
         };
         assert!(matches!(prepare(&options).await, Err(DemoError::Foreign { .. })));
         assert_eq!(fs::read_to_string(own).unwrap(), "mine");
@@ -129,7 +132,8 @@ fn a_directory_of_somebody_else_is_left_alone() {
 fn every_line_of_the_welcome_works_when_pasted() {
     run(async {
         let gateway = Gateway::demo().await;
-        let text = welcome(gateway.addr(), &gateway.directory).unwrap();
+        let text = welcome(gateway.addr(), Some(gateway.grpc_addr()), &gateway.directory).unwrap();
+        assert!(text.contains(&gateway.grpc_addr().to_string()), "{text}");
         for role in ["admin", "analyst", "partner"] {
             let token = fs::read_to_string(gateway.directory.join(format!("tokens/{role}.jwt"))).unwrap();
             assert!(text.lines().any(|line| line == token), "{text}");

@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 use crate::client::Caller;
+use crate::grpc::GrpcCaller;
 use crate::scratch;
 
 /// Gateways outlive the test that started them, so all share one runtime.
@@ -137,7 +138,7 @@ impl Setup {
 /// which many gateways share here.
 fn base_config() -> Value {
     json!({
-        "server": { "http_addr": "127.0.0.1:0" },
+        "server": { "http_addr": "127.0.0.1:0", "grpc_addr": "127.0.0.1:0" },
         "tokens": { "issuers": [{
             "issuer": "tests", "audiences": ["sluice"], "algorithms": ["HS256"],
             "keys": [{ "secret": "keys/signing.yaml" }],
@@ -166,7 +167,7 @@ impl Gateway {
         DEMO.get_or_init(|| async {
             let directory = scratch::kept("demo");
             let http_addr = SocketAddr::from(([127, 0, 0, 1], 0));
-            let options = DemoOptions { data_dir: directory.clone(), http_addr };
+            let options = DemoOptions { data_dir: directory.clone(), http_addr, grpc_addr: http_addr };
             // Configuration and policies of an earlier build may differ; the lake is what is dear.
             for file in ["sluice.yaml", "policies.yaml"] {
                 let _ = std::fs::remove_file(directory.join(file));
@@ -190,6 +191,30 @@ impl Gateway {
         self.app.http_addr
     }
 
+    /// Where it listens for gRPC, if it does.
+    pub fn own_grpc_addr(&self) -> Option<SocketAddr> {
+        self.app.grpc_addr
+    }
+
+    /// Where it listens for gRPC.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    pub fn grpc_addr(&self) -> SocketAddr {
+        self.own_grpc_addr().expect("the gRPC door is open")
+    }
+
+    /// A caller of the gRPC door, with or without a token.
+    pub fn grpc(&self, token: Option<String>) -> GrpcCaller {
+        GrpcCaller::new(self.grpc_addr(), token)
+    }
+
+    /// A caller of the gRPC door in a role; with the same claims as in [`Gateway::role`].
+    pub fn grpc_role(&self, role: &str) -> GrpcCaller {
+        self.grpc(Some(self.token(role, claims_of(role))))
+    }
+
     /// A caller without a token.
     pub fn nobody(&self) -> Caller {
         caller_at(self.addr(), None)
@@ -202,8 +227,7 @@ impl Gateway {
 
     /// A caller in a role; the demo's partner gets the demo's carriers.
     pub fn role(&self, role: &str) -> Caller {
-        let claims = if role == "partner" { json!({ "carriers": ["UA", "B6"] }) } else { json!({}) };
-        self.role_with(role, claims)
+        self.role_with(role, claims_of(role))
     }
 
     /// A caller in a role, with further claims.
@@ -235,6 +259,10 @@ impl Gateway {
     pub async fn shutdown(self) {
         self.app.shutdown().await;
     }
+}
+
+fn claims_of(role: &str) -> Value {
+    if role == "partner" { json!({ "carriers": ["UA", "B6"] }) } else { json!({}) }
 }
 
 /// An hour is longer than any run of the tests.

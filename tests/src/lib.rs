@@ -1,4 +1,4 @@
-//! The harness of the black-box tests: owns gateways on free ports, the client that talks to them,
+//! The harness of the black-box tests: owns gateways on free ports, the clients that talk to them,
 //! and tables made without Sluice's own writer. Does not assert what a suite is about.
 
 // A harness that cannot set the scene fails the test at hand, and the panic says where.
@@ -8,6 +8,7 @@ pub mod client;
 pub mod delta;
 pub mod fifo;
 pub mod gateway;
+pub mod grpc;
 pub mod json;
 pub mod process;
 pub mod python;

@@ -22,6 +22,7 @@ impl Demo {
     fn start(directory: &Path) -> Self {
         let mut child = Command::new(binary())
             .args(["demo", "--data-dir", directory.to_str().unwrap(), "--http-addr", "127.0.0.1:0"])
+            .args(["--grpc-addr", "127.0.0.1:0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -116,7 +117,8 @@ fn a_start_on_a_full_disk_leaves_nothing_half_written() {
         let filled = Command::new("sh")
             .args([
                 "-c",
-                "trap '' XFSZ; ulimit -f 1; exec \"$0\" demo --data-dir \"$1\" --http-addr 127.0.0.1:0",
+                "trap '' XFSZ; ulimit -f 1; exec \"$0\" demo --data-dir \"$1\" --http-addr 127.0.0.1:0 \
+                 --grpc-addr 127.0.0.1:0",
             ])
             .arg(binary())
             .arg(own.path())

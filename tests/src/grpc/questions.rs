@@ -1,0 +1,151 @@
+//! Questions of gRPC from the bodies that the REST door takes: owns the conversion, so that one statement is asked
+//! through both doors. Bodies are right ones; what is wrong with one has its own message in either door.
+
+use prost_types::Timestamp;
+use serde_json::Value;
+use sluice_proto::v1::{
+    AggregateRequest, Comparison, ComparisonOperator, Condition, DateUnit, Filter, FilterList, GroupKey,
+    Literal, Measure, MeasureFunction, Order, OrderKey, RowsRequest, SqlRequest, VersionSelector, condition,
+    filter, literal, version_selector,
+};
+
+/// `POST /v1/tables/{table}/query`.
+pub fn rows(table: &str, body: &Value) -> RowsRequest {
+    RowsRequest {
+        table: table.to_owned(),
+        select: items(&body["select"]).iter().map(text).collect(),
+        r#where: body.get("filter").map(condition),
+        order: body.get("order").map(order),
+        limit: body["limit"].as_u64(),
+        cursor: text(&body["cursor"]),
+        version: version(body),
+        count_exact: body["count"] == "exact",
+        format: 0,
+    }
+}
+
+/// `POST /v1/tables/{table}/aggregate`.
+pub fn aggregate(table: &str, body: &Value) -> AggregateRequest {
+    AggregateRequest {
+        table: table.to_owned(),
+        group_by: items(&body["group_by"]).iter().map(group_key).collect(),
+        measures: items(&body["measures"]).iter().map(measure).collect(),
+        r#where: body.get("filter").map(condition),
+        having: body.get("having").map(condition),
+        order: body.get("order").map(order),
+        limit: body["limit"].as_u64(),
+        version: version(body),
+        format: 0,
+    }
+}
+
+/// `POST /v1/sql`.
+pub fn sql(body: &Value) -> SqlRequest {
+    SqlRequest {
+        sql: text(&body["sql"]),
+        params: items(&body["params"]).iter().map(value).collect(),
+        version: version(body),
+        format: 0,
+    }
+}
+
+/// A condition as text or as a tree.
+pub fn condition(body: &Value) -> Condition {
+    let form = match body {
+        Value::String(text) => condition::Form::Text(text.clone()),
+        tree => condition::Form::Filter(node(tree)),
+    };
+    Condition { form: Some(form) }
+}
+
+fn node(tree: &Value) -> Filter {
+    let list = |parts: &Value| FilterList { filters: items(parts).iter().map(node).collect() };
+    let kind = if let Some(parts) = tree.get("and") {
+        filter::Kind::All(list(parts))
+    } else if let Some(parts) = tree.get("or") {
+        filter::Kind::Any(list(parts))
+    } else if let Some(part) = tree.get("not") {
+        filter::Kind::Not(Box::new(node(part)))
+    } else {
+        let values = match tree.get("value") {
+            None => Vec::new(),
+            Some(Value::Array(values)) => values.iter().map(value).collect(),
+            Some(one) => vec![value(one)],
+        };
+        let name = format!("COMPARISON_OPERATOR_{}", text(&tree["op"]).to_uppercase());
+        let operator = ComparisonOperator::from_str_name(&name).expect("an operator").into();
+        filter::Kind::Comparison(Comparison { column: text(&tree["column"]), operator, values })
+    };
+    Filter { kind: Some(kind) }
+}
+
+/// A plain value.
+///
+/// # Panics
+///
+/// For a list or an object.
+pub fn value(body: &Value) -> Literal {
+    let kind = match body {
+        Value::Null => literal::Kind::NullValue(0),
+        Value::Bool(value) => literal::Kind::BoolValue(*value),
+        Value::String(text) => literal::Kind::StringValue(text.clone()),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(whole), _) => literal::Kind::Int64Value(whole),
+            (None, Some(large)) => literal::Kind::Uint64Value(large),
+            (None, None) => literal::Kind::DoubleValue(number.as_f64().expect("a number")),
+        },
+        other => panic!("no plain value: {other}"),
+    };
+    Literal { kind: Some(kind) }
+}
+
+fn order(body: &Value) -> Order {
+    let key = |key: &Value| OrderKey {
+        column: text(&key["column"]),
+        descending: key["descending"] == true,
+        nulls_first: key["nulls_first"] == true,
+    };
+    Order { keys: items(body).iter().map(key).collect(), text: text(body) }
+}
+
+fn group_key(body: &Value) -> GroupKey {
+    let Some(unit) = body.get("date_trunc") else {
+        return GroupKey { column: text(body), ..GroupKey::default() };
+    };
+    let name = format!("DATE_UNIT_{}", text(unit).to_uppercase());
+    GroupKey {
+        column: text(&body["column"]),
+        truncate_to: DateUnit::from_str_name(&name).expect("a unit").into(),
+        alias: text(&body["as"]),
+    }
+}
+
+fn measure(body: &Value) -> Measure {
+    let name = format!("MEASURE_FUNCTION_{}", text(&body["fn"]).to_uppercase());
+    Measure {
+        function: MeasureFunction::from_str_name(&name).expect("a function").into(),
+        column: text(&body["column"]),
+        alias: text(&body["as"]),
+    }
+}
+
+fn version(body: &Value) -> Option<VersionSelector> {
+    let selector = match (body["version"].as_u64(), body["as_of"].as_str()) {
+        (Some(version), _) => version_selector::Selector::Version(version),
+        (None, Some(time)) => {
+            let time = chrono::DateTime::parse_from_rfc3339(time).expect("a time");
+            version_selector::Selector::AsOf(Timestamp { seconds: time.timestamp(), nanos: 0 })
+        }
+        (None, None) => return None,
+    };
+    Some(VersionSelector { selector: Some(selector) })
+}
+
+fn items(list: &Value) -> &[Value] {
+    list.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Empty where there is none.
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

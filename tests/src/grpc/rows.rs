@@ -1,0 +1,76 @@
+//! Rows of gRPC as the REST door would write them: owns the conversion, so that answers of both can be held
+//! against each other.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::NaiveDate;
+use serde_json::{Map, Value, json};
+use sluice_proto::v1::value::Kind;
+use sluice_proto::v1::{DataType, Field, MapValue, Row, RowSchema, TypeKind, Value as Message};
+
+use crate::json::timestamp;
+
+/// Every row, in order, as an object of its columns.
+pub fn rows(schema: &RowSchema, rows: &[Row]) -> Vec<Value> {
+    rows.iter().map(|row| object(&schema.fields, &row.values)).collect()
+}
+
+fn object(fields: &[Field], values: &[Message]) -> Value {
+    assert_eq!(fields.len(), values.len(), "a value for each field");
+    let members: Map<String, Value> = fields
+        .iter()
+        .zip(values)
+        .map(|(field, message)| (field.name.clone(), value(field.r#type.as_ref().expect("a type"), message)))
+        .collect();
+    Value::Object(members)
+}
+
+fn value(data_type: &DataType, message: &Message) -> Value {
+    let kind = message.kind.as_ref().expect("a value has a kind");
+    let inner = |at: usize| data_type.fields[at].r#type.as_ref().expect("a type");
+    match kind {
+        Kind::NullValue(_) => Value::Null,
+        Kind::BoolValue(value) => json!(value),
+        Kind::Int64Value(value) => json!(value),
+        Kind::Uint64Value(value) => json!(value),
+        Kind::FloatValue(value) => float(&format!("{value:?}")),
+        Kind::DoubleValue(value) => float(&format!("{value:?}")),
+        Kind::StringValue(text) | Kind::OtherValue(text) => json!(text),
+        Kind::BytesValue(bytes) => json!(STANDARD.encode(bytes)),
+        Kind::DecimalValue(digits) => serde_json::from_str(digits).expect("a number"),
+        Kind::DateDays(days) => {
+            let days = i32::try_from(*days).expect("a date that chrono can hold");
+            let date = NaiveDate::from_epoch_days(days).expect("a date that chrono can hold");
+            json!(date.format("%Y-%m-%d").to_string())
+        }
+        Kind::TimestampValue(at) => timestamp(at.seconds * 1_000_000 + i64::from(at.nanos / 1_000), true),
+        Kind::LocalTimestampValue(at) => {
+            timestamp(at.seconds * 1_000_000 + i64::from(at.nanos / 1_000), false)
+        }
+        Kind::TimeNanos(_) => panic!("no JSON form for a time of day"),
+        Kind::ListValue(list) => list.values.iter().map(|item| value(inner(0), item)).collect(),
+        Kind::StructValue(fields) => object(&data_type.fields, &fields.values),
+        Kind::MapValue(map) => pairs(map, inner(0), inner(1)),
+    }
+}
+
+fn float(text: &str) -> Value {
+    match text {
+        "NaN" | "inf" | "-inf" => Value::Null,
+        number => serde_json::from_str(number).expect("a number"),
+    }
+}
+
+/// A map with string keys is an object, any other a list of entries.
+fn pairs(map: &MapValue, key_type: &DataType, value_type: &DataType) -> Value {
+    let pairs = map.entries.iter().map(|entry| {
+        let (key, inner) = (entry.key.as_ref().expect("a key"), entry.value.as_ref().expect("a value"));
+        (value(key_type, key), value(value_type, inner))
+    });
+    if key_type.kind() == TypeKind::String {
+        let members: Map<String, Value> =
+            pairs.map(|(key, value)| (key.as_str().unwrap_or_default().to_owned(), value)).collect();
+        return Value::Object(members);
+    }
+    pairs.map(|(key, value)| json!({ "key": key, "value": value })).collect()
+}
