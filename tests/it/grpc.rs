@@ -3,6 +3,7 @@
 
 mod access;
 mod arrow;
+mod contract;
 mod errors;
 mod health;
 mod limits;

@@ -17,6 +17,11 @@ pub fn interpreter() -> Option<PathBuf> {
     found
 }
 
+/// A program that a package brings, beside the interpreter.
+pub fn program(python: &Path, name: &str) -> Command {
+    Command::new(python.with_file_name(name))
+}
+
 fn script(python: &Path, name: &str) -> Command {
     let mut command = Command::new(python);
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(name));
