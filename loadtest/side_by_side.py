@@ -2,8 +2,8 @@
 """Asks two gateways over the demo lake the same questions by turns, and prints how much longer the
 first takes. By turns, because the speed of a shared machine drifts.
 
-    sluice demo --data-dir A --http-addr 127.0.0.1:8081
-    other/sluice demo --data-dir B --http-addr 127.0.0.1:8082
+    sluice demo --data-dir A --http-addr 127.0.0.1:8081 --grpc-addr 127.0.0.1:0
+    other/sluice demo --data-dir B --http-addr 127.0.0.1:8082 --grpc-addr 127.0.0.1:0
     loadtest/side_by_side.py 127.0.0.1:8081=A 127.0.0.1:8082=B [--rounds 60]
 
 Prints, for each question, the median of either in milliseconds and the median of the ratios of its

@@ -76,6 +76,16 @@ fn a_table_is_found_at_its_declaration() {
 }
 
 #[test]
+fn the_grpc_door_is_turned_off_by_null_and_has_an_address_of_its_own() {
+    let with = |server: &str| load(&format!("{SOUND}server: {{ {server} }}\n"));
+    assert_eq!(with("grpc_addr: null").unwrap().server.grpc_addr, None);
+    assert!(with("http_addr: 127.0.0.1:0, grpc_addr: 127.0.0.1:0").is_ok());
+    let problems = with("http_addr: 127.0.0.1:50051").unwrap_err();
+    assert!(problems[0].message.contains("must differ from http_addr"), "{problems:?}");
+    assert!(with("grpc_health_access: token, grpc_reflection_access: off").is_ok());
+}
+
+#[test]
 fn wildcard_origins_are_refused() {
     let problems = load(&format!("{SOUND}server:\n  cors:\n    allowed_origins: ['*']\n")).unwrap_err();
     assert!(problems[0].message.contains("is not an origin"), "{problems:?}");

@@ -110,6 +110,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_list_of_errors_names_the_status_of_either_door() {
+        let list =
+            fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors/README.md")).unwrap();
+        for code in ErrorCode::ALL {
+            let mut name = String::new();
+            for character in format!("{:?}", grpc_code(code)).chars() {
+                if character.is_ascii_uppercase() && !name.is_empty() {
+                    name.push('_');
+                }
+                name.push(character.to_ascii_uppercase());
+            }
+            let row = list.lines().find(|line| line.contains(&format!("[`{}`]", code.as_str()))).unwrap();
+            assert!(row.ends_with(&format!("| `{name}` |")), "{row}");
+        }
+    }
+
+    #[test]
     fn every_code_is_an_error_status() {
         for code in ErrorCode::ALL {
             let status = http_status(code);

@@ -35,10 +35,15 @@ fn a_taken_address_is_told() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = taken.local_addr().unwrap().to_string();
         let path = setup.place("sluice.yaml");
-        let config = std::fs::read_to_string(&path).unwrap().replace("127.0.0.1:0", &addr);
-        std::fs::write(&path, config).unwrap();
-        let ran = sluice(setup.directory.path(), &["serve", "--config", "sluice.yaml"]);
-        assert_eq!(ran.code, 1, "{}", ran.err);
-        assert!(ran.err.contains(&format!("sluice: cannot listen on {addr}: ")), "{}", ran.err);
+        let sound = std::fs::read_to_string(&path).unwrap();
+        for door in ["http_addr", "grpc_addr"] {
+            let config =
+                sound.replace(&format!("\"{door}\":\"127.0.0.1:0\""), &format!("\"{door}\":\"{addr}\""));
+            assert_ne!(config, sound);
+            std::fs::write(&path, config).unwrap();
+            let ran = sluice(setup.directory.path(), &["serve", "--config", "sluice.yaml"]);
+            assert_eq!(ran.code, 1, "{}", ran.err);
+            assert!(ran.err.contains(&format!("sluice: cannot listen on {addr}: ")), "{}", ran.err);
+        }
     });
 }

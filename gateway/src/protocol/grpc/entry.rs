@@ -3,6 +3,7 @@
 //! it takes; here both come after the caller is known, and are bounded.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -64,8 +65,12 @@ async fn with_message(door: &GrpcDoor, request: Request) -> Result<Request, Quer
     let deadline = head.extensions.get::<Arrived>().and_then(|arrived| arrived.deadline);
     let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
     let wait_max = left.map_or(door.body_read_timeout, |left| left.min(door.body_read_timeout));
-    let entered = read_message(door, &head.headers, body, wait_max, caller).await?;
-    let (entered, body) = entered;
+    let read = read_message(door, &head.headers, body, wait_max, caller).await;
+    if deadline.is_some_and(|at| at <= Instant::now()) {
+        let message = "the message was not read by the deadline of the call";
+        return Err(QueryError::new(ErrorCode::DeadlineExceeded, message));
+    }
+    let (entered, body) = read?;
     head.extensions.insert(entered);
     Ok(Request::from_parts(head, body))
 }
@@ -74,7 +79,7 @@ async fn read_message(
     door: &GrpcDoor,
     headers: &HeaderMap,
     body: Body,
-    wait_max: std::time::Duration,
+    wait_max: Duration,
     caller: Caller,
 ) -> Result<(Entered, Body), QueryError> {
     let mut held = door.service.hold(&caller);
