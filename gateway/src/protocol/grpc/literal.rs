@@ -40,11 +40,8 @@ pub(super) fn literal(message: LiteralMessage) -> Result<Literal, Refusal> {
         Kind::DecimalValue(text) => number(&text).map_err(|fault| refused(fault, "decimal_value"))?,
         Kind::DateDays(days) => Literal::Text(text(|out| append_date(out, days))),
         Kind::TimestampValue(at) => {
-            let mut text = instant(at.seconds, at.nanos).map_err(|error| Refusal::of_field(error, "nanos"));
-            if let Ok(text) = &mut text {
-                text.push('Z');
-            }
-            Literal::Text(text.map_err(|refusal| refusal.inside("timestamp_value"))?)
+            let text = instant(at.seconds, at.nanos);
+            Literal::Text(text.map_err(|error| Refusal::of_field(error, "timestamp_value.nanos"))? + "Z")
         }
         Kind::LocalTimestampValue(LocalTimestamp { seconds, nanos }) => {
             let text = instant(seconds, nanos);
