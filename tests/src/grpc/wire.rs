@@ -35,7 +35,8 @@ impl GrpcCaller {
         }
         let request = request.body(()).expect("a request");
         let (answer, mut out) = client.send_request(request, false).expect("a request is sent");
-        out.send_data(framed(message), true).expect("a message is sent");
+        // A refusal may be there, and the stream closed, before the message is on its way.
+        let _ = out.send_data(framed(message), true);
         let answer = answer.await.expect("an answer");
         refused(answer.headers())?;
         let (mut body, read) = whole(answer.into_body()).await;
