@@ -41,7 +41,7 @@ enum Command {
     /// Makes a demo lake (first start only) and serves it.
     #[command(
         after_help = "Examples:\n  sluice demo\n  sluice demo --data-dir /tmp/lake --http-addr 127.0.0.1:0 \
-                      --grpc-addr 127.0.0.1:0"
+                      \\\n    --grpc-addr 127.0.0.1:0"
     )]
     Demo(DemoArgs),
     /// Serves the tables of a configuration until SIGTERM or SIGINT.
