@@ -128,3 +128,56 @@ impl ExecutionPlan for InOrderExec {
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
+    use arrow::datatypes::Int64Type;
+    use datafusion::datasource::memory::MemorySourceConfig;
+    use datafusion::physical_expr::expressions::col;
+    use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+    use datafusion::physical_plan::{collect, displayable};
+
+    use super::*;
+
+    /// A plan of one partition a value.
+    fn partitions(values: &[i64]) -> Arc<dyn ExecutionPlan> {
+        let batch = |value: &i64| {
+            let column: ArrayRef = Arc::new(Int64Array::from(vec![*value]));
+            vec![RecordBatch::try_from_iter([("n", column)]).unwrap()]
+        };
+        let batches: Vec<Vec<RecordBatch>> = values.iter().map(batch).collect();
+        let schema = batches[0][0].schema();
+        MemorySourceConfig::try_new_exec(&batches, schema, None).unwrap()
+    }
+
+    /// How the plan reads in one line, and its rows.
+    async fn ran(plan: Arc<dyn ExecutionPlan>) -> (String, Vec<i64>) {
+        let merged = merged(plan).unwrap();
+        let shown = displayable(merged.as_ref()).indent(false).to_string();
+        let batches = collect(merged, Arc::default()).await.unwrap();
+        let values = batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values());
+        (shown, values.copied().collect())
+    }
+
+    #[tokio::test]
+    async fn partitions_of_the_root_are_read_one_after_the_other() {
+        let (shown, rows) = ran(partitions(&[3, 1, 2])).await;
+        assert!(shown.starts_with("InOrderExec"), "{shown}");
+        assert_eq!(rows, [3, 1, 2]);
+    }
+
+    #[tokio::test]
+    async fn sorted_partitions_are_sorted_as_one() {
+        let input = partitions(&[3, 1, 2]);
+        let key = PhysicalSortExpr::new_default(col("n", &input.schema()).unwrap());
+        let order = LexOrdering::new([key]).unwrap();
+        let sorted = SortExec::new(order.clone(), input).with_preserve_partitioning(true);
+        let merge = SortPreservingMergeExec::new(order, Arc::new(sorted)).with_fetch(Some(2));
+        let (shown, rows) = ran(Arc::new(merge)).await;
+        assert!(!shown.contains("SortPreservingMergeExec") && shown.contains("InOrderExec"), "{shown}");
+        assert_eq!(rows, [1, 2]);
+    }
+}
