@@ -4,7 +4,19 @@
 
 use std::io::Write;
 
+use arrow::datatypes::TimeUnit;
+
 const SECONDS_A_DAY: i64 = 86_400;
+
+/// Parts of a second that a unit counts.
+pub const fn per_second(unit: TimeUnit) -> i64 {
+    match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
+    }
+}
 
 /// Appends `2013-01-31`; days count from 1970-01-01.
 pub fn append_date(out: &mut Vec<u8>, days: i64) {

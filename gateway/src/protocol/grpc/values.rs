@@ -20,6 +20,7 @@ use prost_types::Timestamp;
 use sluice_proto::v1::value::Kind;
 use sluice_proto::v1::{ListValue, LocalTimestamp, MapEntry, MapValue, Row, StructValue, Value};
 
+use crate::protocol::calendar::per_second;
 use crate::query::error::QueryError;
 
 /// Most rows, and most values, that are encoded in one go. Between two slices a caller that went away is noticed,
@@ -183,15 +184,6 @@ fn decimals<T: DecimalType>(array: &dyn Array) -> Vec<Value> {
     let numbers = array.as_primitive::<T>();
     let text = |row: usize| numbers.is_valid(row).then(|| Kind::DecimalValue(numbers.value_as_string(row)));
     (0..numbers.len()).map(|row| value(text(row))).collect()
-}
-
-const fn per_second(unit: TimeUnit) -> i64 {
-    match unit {
-        TimeUnit::Second => 1,
-        TimeUnit::Millisecond => 1_000,
-        TimeUnit::Microsecond => 1_000_000,
-        TimeUnit::Nanosecond => NANOS_A_SECOND,
-    }
 }
 
 fn timestamps(array: &dyn Array, unit: TimeUnit, zoned: bool) -> Vec<Value> {

@@ -20,7 +20,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::JsonOptions;
-use crate::protocol::calendar::{append_date, append_time, append_timestamp};
+use crate::protocol::calendar::{append_date, append_time, append_timestamp, per_second};
 
 /// Chooses encoders by type and by the caller's switches.
 #[derive(Debug)]
@@ -174,15 +174,6 @@ where
 {
     let values = array.as_primitive_opt::<T>()?;
     by_row(move |row, out| quote(out, |out| append_time(out, values.value(row).into(), per_second(unit))))
-}
-
-const fn per_second(unit: TimeUnit) -> i64 {
-    match unit {
-        TimeUnit::Second => 1,
-        TimeUnit::Millisecond => 1_000,
-        TimeUnit::Microsecond => 1_000_000,
-        TimeUnit::Nanosecond => 1_000_000_000,
-    }
 }
 
 fn binary(array: &dyn Array) -> Boxed<'_> {
