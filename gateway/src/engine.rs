@@ -19,5 +19,6 @@ mod row_size;
 mod scan;
 pub mod secured;
 pub mod session;
+pub mod sink;
 pub mod statement;
 mod threads;

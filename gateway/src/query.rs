@@ -10,6 +10,7 @@ pub mod lifecycle;
 pub mod request;
 pub mod response;
 mod run;
+pub mod stream;
 
 use std::sync::Arc;
 
@@ -154,7 +155,7 @@ impl QueryService {
         let deadline = permit.deadline();
         let threads = match class {
             QueryClass::Light => self.shared.engine.threads(),
-            QueryClass::Heavy => self.shared.engine.heavy_threads(),
+            QueryClass::Heavy | QueryClass::Stream => self.shared.engine.heavy_threads(),
         };
         let abandoned = CancellationToken::new();
         let _ends_planning = abandoned.clone().drop_guard();

@@ -8,3 +8,4 @@ mod errors;
 mod health;
 mod limits;
 mod parity;
+mod streams;

@@ -2,6 +2,7 @@
 
 pub mod questions;
 pub mod rows;
+pub mod stream;
 pub mod wire;
 
 use std::collections::HashMap;

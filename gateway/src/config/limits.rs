@@ -60,6 +60,15 @@ pub struct LimitsConfig {
     pub queries_concurrent_max: usize,
     /// Heavy queries (SQL, aggregates) that run at once, in count; they have slots of their own.
     pub heavy_queries_concurrent_max: usize,
+    /// Streams that run at once, in count; they have slots of their own.
+    pub streams_concurrent_max: usize,
+    /// Streams that one subject has at once, in count.
+    pub subject_streams_max: usize,
+    /// Longest wall time of a stream, waiting for a slot included, in milliseconds. It also ends when its
+    /// caller's token expires.
+    pub stream_time_ms_max: u64,
+    /// Longest time for which nothing of a stream is read while rows wait, in milliseconds; it is ended then.
+    pub stream_stall_ms_max: u64,
     /// Queries that wait for a slot, each class counted by itself.
     pub queries_queued_max: usize,
     /// Longest wait for a slot, in milliseconds.
@@ -105,6 +114,10 @@ impl Default for LimitsConfig {
             spill_dir: None,
             queries_concurrent_max: 32,
             heavy_queries_concurrent_max: 4,
+            streams_concurrent_max: 16,
+            subject_streams_max: 4,
+            stream_time_ms_max: 60 * 60 * 1_000,
+            stream_stall_ms_max: 30_000,
             queries_queued_max: 256,
             queue_wait_ms_max: 10_000,
             subject_requests_per_s: 200,
@@ -156,7 +169,7 @@ impl LimitsConfig {
     }
 
     fn zero_fields(&self) -> Vec<(&'static str, String)> {
-        let at_least_one: [(&'static str, bool); 21] = [
+        let at_least_one: [(&'static str, bool); 25] = [
             ("body_bytes_max", self.body_bytes_max == 0),
             ("url_bytes_max", self.url_bytes_max == 0),
             ("headers_max", self.headers_max == 0),
@@ -174,6 +187,10 @@ impl LimitsConfig {
             ("subject_undelivered_bytes_max", self.subject_undelivered_bytes_max == 0),
             ("queries_concurrent_max", self.queries_concurrent_max == 0),
             ("heavy_queries_concurrent_max", self.heavy_queries_concurrent_max == 0),
+            ("streams_concurrent_max", self.streams_concurrent_max == 0),
+            ("subject_streams_max", self.subject_streams_max == 0),
+            ("stream_time_ms_max", self.stream_time_ms_max == 0),
+            ("stream_stall_ms_max", self.stream_stall_ms_max == 0),
             ("queries_queued_max", self.queries_queued_max == 0),
             ("queue_wait_ms_max", self.queue_wait_ms_max == 0),
             ("subjects_tracked_max", self.subjects_tracked_max == 0),
@@ -208,6 +225,10 @@ impl LimitsConfig {
             ("spill_bytes_max", self.spill_bytes_max, ceilings::BYTES),
             ("queries_concurrent_max", self.queries_concurrent_max as u64, ceilings::COUNT),
             ("heavy_queries_concurrent_max", self.heavy_queries_concurrent_max as u64, ceilings::COUNT),
+            ("streams_concurrent_max", self.streams_concurrent_max as u64, ceilings::COUNT),
+            ("subject_streams_max", self.subject_streams_max as u64, ceilings::COUNT),
+            ("stream_time_ms_max", self.stream_time_ms_max, ceilings::TIME_MS),
+            ("stream_stall_ms_max", self.stream_stall_ms_max, ceilings::TIME_MS),
             ("queries_queued_max", self.queries_queued_max as u64, ceilings::COUNT),
             ("queue_wait_ms_max", self.queue_wait_ms_max, ceilings::TIME_MS),
             ("subject_requests_per_s", self.subject_requests_per_s.into(), ceilings::COUNT),

@@ -3,6 +3,8 @@
 
 pub(super) mod wording;
 
+use std::time::Duration;
+
 use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
@@ -101,6 +103,9 @@ pub enum EngineError {
     /// Rows or bytes past the limit of a call that does not page.
     #[error("{0}")]
     ResultTooLarge(String),
+    /// Nobody took the rows of a stream for this long.
+    #[error("nothing of the stream was read for {} ms", .0.as_millis())]
+    Stalled(Duration),
     /// The key is not declared, hidden or masked for this caller.
     #[error("{0}")]
     KeyUnavailable(String),

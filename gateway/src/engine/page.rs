@@ -7,6 +7,8 @@ mod condition;
 mod ordered;
 mod physical;
 mod position;
+mod sorted;
+mod walk;
 
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 
 use self::condition::Condition;
 pub use self::position::{Boundary, Place, Position};
+pub use self::walk::walk;
 use super::error::wording::types_in_words;
 use super::error::{Complaint, EngineError};
 use super::expression::names::Names;
@@ -95,8 +98,7 @@ struct Bound<'a> {
 /// A name, filter or order that is wrong for this caller, or data that cannot be read.
 pub async fn read(engine: &Engine, table: &SecuredTable, query: &PageQuery<'_>) -> Result<Page, EngineError> {
     let bound = Bound::new(engine, table, query)?;
-    let by_place = query.order.is_empty() && !table.order_is_secret;
-    match (by_place, query.backward) {
+    match (bound.is_by_place(), query.backward) {
         (true, false) => physical::forward(&bound).await,
         (true, true) => physical::backward(&bound).await,
         (false, _) => ordered::read(&bound).await,
@@ -257,11 +259,23 @@ impl<'a> Bound<'a> {
         Ok(Self { engine, table, query, state, show, output, condition, crossing, keys, positions })
     }
 
+    /// Rows come in file order.
+    fn is_by_place(&self) -> bool {
+        self.query.order.is_empty() && !self.table.order_is_secret
+    }
+
     /// A place of a walk is one of this version, unless a table was made anew with fewer files and the
     /// same identity.
     fn check(&self, place: Place) -> Result<(), EngineError> {
         let files = self.table.snapshot.files().len();
         if (place.file as usize) < files { Ok(()) } else { Err(EngineError::Expired) }
+    }
+
+    /// The columns that are asked for.
+    fn output_schema(&self) -> Result<SchemaRef, EngineError> {
+        let shown: Vec<usize> = self.output.iter().map(|at| self.show[*at]).collect();
+        let schema = self.table.schema.project(&shown).map_err(|e| EngineError::Internal(Box::new(e)))?;
+        Ok(Arc::new(schema))
     }
 
     /// The page's rows without the columns that only served to find them.
@@ -277,6 +291,14 @@ impl<'a> Bound<'a> {
         fields.extend(self.positions.fields());
         fields.extend(self.condition.as_ref().map(|_| condition::failed_field()));
         Arc::new(Schema::new(fields))
+    }
+
+    /// The rows that satisfy the condition, and those on which it fails, marked.
+    async fn matching(&self, batch: RecordBatch) -> Result<RecordBatch, EngineError> {
+        match &self.condition {
+            None => Ok(batch),
+            Some(condition) => condition.matching(&batch).await,
+        }
     }
 
     /// Fails as the condition does on the first of `rows` on which it fails. A page has to show

@@ -1,4 +1,4 @@
-//! Statements that do not page: owns running a logical plan to a complete, bounded result. The
+//! Statements that do not page: owns running a logical plan to a complete, bounded result, or into a sink. The
 //! plans themselves are made in `aggregate` and `sql`.
 
 mod aggregate;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
@@ -24,6 +24,7 @@ use super::in_order;
 use super::preempt;
 use super::row_size::batch_bytes;
 use super::session::Engine;
+use super::sink::Sink;
 
 pub use aggregate::aggregate;
 
@@ -38,27 +39,8 @@ pub struct Rows {
 
 /// Optimizes and runs `plan` to its end.
 async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Result<Rows, EngineError> {
-    inline::check(plan, &engine.config.statements)?;
-    subqueries::check(plan)?;
-    nested::check(plan)?;
-    let optimized = state.optimize(plan).map_err(EngineError::planning)?;
-    let optimized = row_wise::plan(optimized, &engine.config.statements)?;
-    tokio::task::yield_now().await;
-    let at_once = texts::plan_rows_at_once(plan).map_err(EngineError::planning)?;
-    let mut state = with_batches(state, at_once);
-    let mut physical = physical_plan(&state, &optimized).await?;
-    if preempt::pairs_rows(&physical) && at_once > preempt::PAIRING_BATCH_ROWS {
-        state = with_batches(&state, preempt::PAIRING_BATCH_ROWS);
-        physical = physical_plan(&state, &optimized).await?;
-    }
-    if state.config().target_partitions() == 1 {
-        physical = in_order::merged(physical).map_err(EngineError::planning)?;
-    }
-    let physical = nested::whole_sorts(physical).map_err(EngineError::planning)?;
-    let physical =
-        preempt::everywhere(physical, engine.config.resident_bytes_max).map_err(EngineError::planning)?;
-    let schema = physical.schema();
-    let mut stream = execute_stream(physical, state.task_ctx()).map_err(EngineError::execution)?;
+    let mut stream = started(engine, state, plan).await?;
+    let schema = stream.schema();
     let (mut batches, mut rows, mut bytes) = (Vec::new(), 0_usize, 0_usize);
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(EngineError::execution)?;
@@ -81,6 +63,49 @@ async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Resul
         }
     }
     Ok(Rows { schema, batches })
+}
+
+/// Optimizes and runs `plan`, putting its rows into `sink` as they come.
+async fn run_into(
+    engine: &Engine,
+    state: &SessionState,
+    plan: &LogicalPlan,
+    mut sink: Sink,
+) -> Result<(), EngineError> {
+    let mut stream = started(engine, state, plan).await?;
+    sink.begin(stream.schema());
+    while let Some(batch) = stream.next().await {
+        sink.put(&batch.map_err(EngineError::execution)?).await?;
+    }
+    sink.finish().await
+}
+
+/// Optimizes `plan` and starts it.
+async fn started(
+    engine: &Engine,
+    state: &SessionState,
+    plan: &LogicalPlan,
+) -> Result<SendableRecordBatchStream, EngineError> {
+    inline::check(plan, &engine.config.statements)?;
+    subqueries::check(plan)?;
+    nested::check(plan)?;
+    let optimized = state.optimize(plan).map_err(EngineError::planning)?;
+    let optimized = row_wise::plan(optimized, &engine.config.statements)?;
+    tokio::task::yield_now().await;
+    let at_once = texts::plan_rows_at_once(plan).map_err(EngineError::planning)?;
+    let mut state = with_batches(state, at_once);
+    let mut physical = physical_plan(&state, &optimized).await?;
+    if preempt::pairs_rows(&physical) && at_once > preempt::PAIRING_BATCH_ROWS {
+        state = with_batches(&state, preempt::PAIRING_BATCH_ROWS);
+        physical = physical_plan(&state, &optimized).await?;
+    }
+    if state.config().target_partitions() == 1 {
+        physical = in_order::merged(physical).map_err(EngineError::planning)?;
+    }
+    let physical = nested::whole_sorts(physical).map_err(EngineError::planning)?;
+    let physical =
+        preempt::everywhere(physical, engine.config.resident_bytes_max).map_err(EngineError::planning)?;
+    execute_stream(physical, state.task_ctx()).map_err(EngineError::execution)
 }
 
 /// `state` with batches of at most `rows` rows.

@@ -18,6 +18,7 @@ mod reflection;
 mod refusal;
 mod schema;
 mod statement;
+mod stream;
 mod values;
 
 use std::sync::Arc;

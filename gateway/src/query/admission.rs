@@ -5,9 +5,10 @@
 mod rate;
 mod resident;
 mod slots;
+mod streams;
 mod undelivered;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sluice_policies::principal::Principal;
 use tokio::time::Instant;
@@ -16,6 +17,8 @@ use tracing::info;
 use self::rate::SubjectRates;
 use self::resident::ResidentMemory;
 use self::slots::{Slot, Slots, SlotsRefusal};
+pub use self::streams::StreamPlace;
+use self::streams::StreamPlaces;
 pub use self::undelivered::Held;
 use self::undelivered::Undelivered;
 use super::caller::Caller;
@@ -31,10 +34,12 @@ pub enum QueryClass {
     Light,
     /// Cost follows what is stored: aggregates and SQL.
     Heavy,
+    /// As heavy, for as long as its caller takes to read it.
+    Stream,
 }
 
 impl QueryClass {
-    /// The class of a statement.
+    /// The class of a statement that is answered whole.
     pub const fn of(statement: &Statement) -> Self {
         match statement {
             Statement::Select(_) | Statement::Lookup(_) => Self::Light,
@@ -47,6 +52,7 @@ impl QueryClass {
         match self {
             Self::Light => "light",
             Self::Heavy => "heavy",
+            Self::Stream => "stream",
         }
     }
 }
@@ -64,6 +70,8 @@ enum TimeLimit {
     Configured(Duration),
     /// The caller's own, which is the shorter.
     Caller,
+    /// The life of its token, which is the shortest.
+    Token,
 }
 
 impl Deadline {
@@ -75,6 +83,13 @@ impl Deadline {
         }
     }
 
+    /// This one, or that of a limit of `time` from now on where it comes first.
+    #[must_use]
+    pub fn within(self, time: Duration) -> Self {
+        let own = Self { at: Instant::now() + time, limit: TimeLimit::Configured(time) };
+        if own.at < self.at { own } else { self }
+    }
+
     /// The moment itself.
     pub const fn at(self) -> Instant {
         self.at
@@ -82,9 +97,16 @@ impl Deadline {
 
     /// The refusal of a query that has not ended by then.
     pub fn exceeded(self) -> QueryError {
+        if self.limit == TimeLimit::Token {
+            let message = "the token expired while the stream was read";
+            return QueryError::new(ErrorCode::Unauthenticated, message)
+                .with_hint("ask again with a new token");
+        }
         let message = match self.limit {
             TimeLimit::Configured(time) => format!("the query ran longer than {} ms", time.as_millis()),
-            TimeLimit::Caller => "the query was not done by the deadline of the call".to_owned(),
+            TimeLimit::Caller | TimeLimit::Token => {
+                "the query was not done by the deadline of the call".to_owned()
+            }
         };
         let hint = "narrow the filter or ask for less";
         QueryError::new(ErrorCode::DeadlineExceeded, message).with_hint(hint)
@@ -103,6 +125,17 @@ impl Permit {
     pub const fn deadline(&self) -> Deadline {
         self.deadline
     }
+
+    /// The same right, for no longer than a token is valid.
+    #[must_use]
+    pub fn until_expiry(mut self, expires_at: Option<SystemTime>) -> Self {
+        let left = expires_at.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+        let end = left.and_then(|left| Instant::now().checked_add(left));
+        if let Some(at) = end.filter(|at| *at < self.deadline.at) {
+            self.deadline = Deadline { at, limit: TimeLimit::Token };
+        }
+        self
+    }
 }
 
 /// The gate before every query.
@@ -111,9 +144,12 @@ pub struct Admission {
     rates: SubjectRates,
     light: Slots,
     heavy: Slots,
+    streams: Slots,
+    stream_places: StreamPlaces,
     resident: ResidentMemory,
     undelivered: Undelivered,
     query_time: Duration,
+    stream_time: Duration,
     queue_wait: Duration,
 }
 
@@ -127,9 +163,12 @@ impl Admission {
             rates: SubjectRates::new(limits),
             light: slots(QueryClass::Light, limits.queries_concurrent_max),
             heavy: slots(QueryClass::Heavy, limits.heavy_queries_concurrent_max),
+            streams: slots(QueryClass::Stream, limits.streams_concurrent_max),
+            stream_places: StreamPlaces::new(limits.subject_streams_max),
             resident: ResidentMemory::new(limits.resident_bytes_max),
             undelivered: Undelivered::new(limits),
             query_time: Duration::from_millis(limits.query_time_ms_max),
+            stream_time: Duration::from_millis(limits.stream_time_ms_max),
             queue_wait: Duration::from_millis(limits.queue_wait_ms_max),
         }
     }
@@ -156,25 +195,34 @@ impl Admission {
     /// `overloaded` when the queue is full, the wait was too long or resident memory is over its limit;
     /// `deadline_exceeded` once `asked` is past.
     pub async fn admit(&self, class: QueryClass, asked: Option<Instant>) -> Result<Permit, QueryError> {
-        let deadline = Deadline::of(self.query_time, asked);
+        let (slots, time) = match class {
+            QueryClass::Light => (&self.light, self.query_time),
+            QueryClass::Heavy => (&self.heavy, self.query_time),
+            QueryClass::Stream => (&self.streams, self.stream_time),
+        };
+        let deadline = Deadline::of(time, asked);
         let left = asked.map_or(self.queue_wait, |asked| asked.saturating_duration_since(Instant::now()));
         if left.is_zero() && asked.is_some() {
             return Err(deadline.exceeded());
         }
-        let slots = match class {
-            QueryClass::Light => &self.light,
-            QueryClass::Heavy => &self.heavy,
-        };
         let slot = slots.acquire(self.queue_wait.min(left)).await.map_err(|refusal| match refusal {
             SlotsRefusal::QueueFull => overloaded("every slot and the queue are taken"),
             SlotsRefusal::WaitedTooLong if left < self.queue_wait => deadline.exceeded(),
             SlotsRefusal::WaitedTooLong => overloaded("no slot became free in time"),
         })?;
-        let alone = self.light.running() + self.heavy.running() == 1;
+        let alone = self.light.running() + self.heavy.running() + self.streams.running() == 1;
         if !alone && self.resident.refuses(class) {
             return Err(overloaded("memory is short"));
         }
         Ok(Permit { deadline, _slot: slot })
+    }
+
+    /// One of the streams that the caller may have at once.
+    ///
+    /// # Errors
+    /// `overloaded` when it has as many as it may.
+    pub fn stream_place(&self, caller: &Caller) -> Result<StreamPlace, QueryError> {
+        self.stream_places.take(caller)
     }
 
     /// Where the memory of an answer to this caller is counted; of no bytes yet.

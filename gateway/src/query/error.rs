@@ -226,6 +226,7 @@ impl From<EngineError> for QueryError {
             EngineError::Expired => ErrorCode::CursorExpired,
             EngineError::TableUnavailable { .. } => ErrorCode::TableUnavailable,
             EngineError::ResultTooLarge(_) => ErrorCode::ResultTooLarge,
+            EngineError::Stalled(_) => ErrorCode::DeadlineExceeded,
             EngineError::KeyUnavailable(_) => ErrorCode::KeyUnavailable,
             EngineError::Evaluation(_) => ErrorCode::EvaluationFailed,
             EngineError::Unexplained { in_planning: true, .. } => ErrorCode::InvalidExpression,
@@ -251,6 +252,7 @@ impl From<EngineError> for QueryError {
                 answer.source = Some(source);
             }
             EngineError::TableUnavailable { source, .. } => answer.source = source,
+            EngineError::Stalled(_) => answer.hint = Some("read the stream as it comes".to_owned()),
             EngineError::UnknownTable(_)
             | EngineError::Forbidden(_)
             | EngineError::NotFound(_)

@@ -2,11 +2,15 @@
 //! the one place where its outcome is counted, logged and audited. Does not run it.
 //!
 //! ```text
-//! begin --> Asked --answered--> Answered --done--> recorded as done
+//! begin --> Asked --answered----> Answered --done---> recorded as done
+//!             | +---streaming---> Streaming --done--> recorded as done
 //!             |                    |
-//!             +------failed--------+-------------> recorded as failed, with its code
-//!             +------dropped-------+-------------> recorded as cancelled
+//!             +------failed--------+----------------> recorded as failed, with its code
+//!             +------dropped-------+----------------> recorded as cancelled
 //! ```
+//!
+//! An answer that is given whole has disclosed its rows once it is done; a stream has disclosed every row that was
+//! sent, whatever becomes of it.
 //!
 //! A door begins a life for every question and ends it after encoding, so that a caller who goes
 //! away while the answer is encoded counts as cancelled too.
@@ -58,6 +62,10 @@ pub enum QueryKind {
     ListTables,
     /// One table's columns.
     DescribeTable,
+    /// All rows of a table, streamed.
+    StreamRows,
+    /// The rows of SQL text, streamed.
+    StreamSql,
 }
 
 impl QueryKind {
@@ -80,6 +88,8 @@ impl QueryKind {
             Self::Sql => "sql",
             Self::ListTables => "list_tables",
             Self::DescribeTable => "describe_table",
+            Self::StreamRows => "stream_rows",
+            Self::StreamSql => "stream_sql",
         }
     }
 }
@@ -90,14 +100,20 @@ pub struct Asked(());
 
 /// State: the answer is complete and being encoded.
 #[derive(Debug)]
-pub struct Answered(());
+pub struct Answered {
+    rows: u64,
+}
+
+/// State: rows are sent as they are found.
+#[derive(Debug)]
+pub struct Streaming(());
 
 /// One query in one of its states.
 #[derive(Debug)]
 #[must_use = "dropping a life records the query as cancelled"]
 pub struct QueryLife<State> {
     record: Option<Record>,
-    _state: State,
+    state: State,
 }
 
 /// A table of a question: how it was read, once it was.
@@ -133,6 +149,7 @@ struct Record {
     /// The table that was asked for, then the ones that were read.
     tables: Vec<TableRead>,
     tier: &'static str,
+    /// Disclosed so far.
     rows: u64,
     began: Instant,
 }
@@ -140,13 +157,31 @@ struct Record {
 impl QueryLife<Asked> {
     /// A statement arrived by a door. `trace_id` is the caller's, when it sent one.
     pub fn begin(metrics: &Metrics, door: Door, request: &Request, trace_id: Option<&str>) -> Self {
+        Self::begin_as(QueryKind::of(&request.statement), metrics, door, request, trace_id)
+    }
+
+    /// A statement arrived whose rows are to be streamed.
+    pub fn begin_stream(metrics: &Metrics, door: Door, request: &Request, trace_id: Option<&str>) -> Self {
+        let kind = match &request.statement {
+            Statement::Sql(_) => QueryKind::StreamSql,
+            Statement::Select(_) | Statement::Aggregate(_) | Statement::Lookup(_) => QueryKind::StreamRows,
+        };
+        Self::begin_as(kind, metrics, door, request, trace_id)
+    }
+
+    fn begin_as(
+        kind: QueryKind,
+        metrics: &Metrics,
+        door: Door,
+        request: &Request,
+        trace_id: Option<&str>,
+    ) -> Self {
         let table = match &request.statement {
             Statement::Select(select) => Some(select.table.as_str()),
             Statement::Aggregate(aggregate) => Some(aggregate.table.as_str()),
             Statement::Lookup(lookup) => Some(lookup.table.as_str()),
             Statement::Sql(_) => None,
         };
-        let kind = QueryKind::of(&request.statement);
         Self::begin_other(metrics, door, kind, &request.caller, &request.request_id, table, trace_id)
     }
 
@@ -172,7 +207,7 @@ impl QueryLife<Asked> {
             rows: 0,
             began: Instant::now(),
         };
-        Self { record: Some(record), _state: Asked(()) }
+        Self { record: Some(record), state: Asked(()) }
     }
 
     /// The answer is complete.
@@ -184,13 +219,37 @@ impl QueryLife<Asked> {
 
     /// The answer to a question that is not a statement is complete.
     pub fn answered_other(mut self, tables: Vec<TableRead>, rows: u64) -> QueryLife<Answered> {
-        let record = self.record.take().map(|record| Record { tables, rows, tier: "engine", ..record });
-        QueryLife { record, _state: Answered(()) }
+        let record = self.record.take().map(|record| record.reading(tables));
+        QueryLife { record, state: Answered { rows } }
+    }
+
+    /// The rows are about to be sent, out of these tables.
+    pub fn streaming(mut self, tables: &[TableMeta]) -> QueryLife<Streaming> {
+        let tables = tables.iter().map(TableRead::of).collect();
+        let record = self.record.take().map(|record| record.reading(tables));
+        QueryLife { record, state: Streaming(()) }
     }
 }
 
 impl QueryLife<Answered> {
     /// The answer is encoded and handed to the connection.
+    pub fn done(mut self) {
+        let rows = self.state.rows;
+        if let Some(record) = self.record.take() {
+            Record { rows, ..record }.end(&Outcome::Done);
+        }
+    }
+}
+
+impl QueryLife<Streaming> {
+    /// Further rows are encoded and handed to the connection.
+    pub fn sent(&mut self, rows: usize) {
+        if let Some(record) = &mut self.record {
+            record.rows += rows as u64;
+        }
+    }
+
+    /// All rows are.
     pub fn done(mut self) {
         if let Some(record) = self.record.take() {
             record.end(&Outcome::Done);
@@ -232,11 +291,15 @@ impl Outcome<'_> {
 }
 
 impl Record {
+    fn reading(self, tables: Vec<TableRead>) -> Self {
+        Self { tables, tier: "engine", ..self }
+    }
+
     /// Statement texts and values of rows or filters stay out: they may hold what others may not
     /// read, and a log has readers of its own.
     fn end(self, outcome: &Outcome<'_>) {
         let (name, code) = outcome.names();
-        let rows = if matches!(outcome, Outcome::Done) { self.rows } else { 0 };
+        let rows = self.rows;
         let elapsed = self.began.elapsed();
         self.metrics.query_ended(&QueryEnded {
             door: self.door.as_str(),

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use sluice_tests::client::Caller;
 use sluice_tests::delta::HandTable;
 use sluice_tests::gateway::{Gateway, Setup, run};
+use sluice_tests::grpc::questions;
+use sluice_tests::grpc::stream::stream_rows;
 use sluice_tests::json::rows;
 use sluice_tests::random::seeded;
 use sluice_tests::waiting::until;
@@ -336,6 +338,20 @@ fn pages_that_are_cut_by_bytes_meet_every_row_once_in_either_direction() {
     });
 }
 
+/// The rows of all pages at once.
+async fn streamed(stage: &Stage, walk: &Walk) -> Vec<Value> {
+    let mut asked = json!({ "filter": walk.condition.sql });
+    let order = order_text(&walk.order);
+    if !order.is_empty() {
+        asked["order"] = json!(order);
+    }
+    let caller = stage.gateway.grpc_role(walk.viewer.role);
+    let streamed = stream_rows(&caller, questions::stream_rows("t", &asked)).await.unwrap();
+    assert!(streamed.failure.is_none(), "{:?}", streamed.failure);
+    assert_eq!(streamed.head.meta.as_ref().unwrap().tables[0].version, walk.version);
+    streamed.json()
+}
+
 /// From the first page to the last, and from there back to the first.
 async fn there_and_back(stage: &Stage, walk: &Walk) {
     let caller = stage.gateway.role(walk.viewer.role);
@@ -348,6 +364,7 @@ async fn there_and_back(stage: &Stage, walk: &Walk) {
         assert!(met.len() <= walk.expected.len(), "more rows than there are; order {:?}", walk.order);
     }
     walk.check(&met);
+    assert_eq!(streamed(stage, walk).await, met, "the same rows as a stream; order {:?}", walk.order);
     let mut back = rows(&page);
     while let Some(previous) = page["page"]["prev_cursor"].as_str() {
         page = walk.page(&caller, Some(previous)).await;

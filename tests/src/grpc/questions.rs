@@ -5,8 +5,8 @@ use prost_types::Timestamp;
 use serde_json::Value;
 use sluice_proto::v1::{
     AggregateRequest, Comparison, ComparisonOperator, Condition, DateUnit, Filter, FilterList, GroupKey,
-    Literal, Measure, MeasureFunction, Order, OrderKey, RowsRequest, SqlRequest, VersionSelector, condition,
-    filter, literal, version_selector,
+    Literal, Measure, MeasureFunction, Order, OrderKey, RowsRequest, SqlRequest, StreamRowsRequest,
+    StreamSqlRequest, VersionSelector, condition, filter, literal, version_selector,
 };
 
 /// `POST /v1/tables/{table}/query`.
@@ -22,6 +22,12 @@ pub fn rows(table: &str, body: &Value) -> RowsRequest {
         count_exact: body["count"] == "exact",
         format: 0,
     }
+}
+
+/// The same as a stream of all rows.
+pub fn stream_rows(table: &str, body: &Value) -> StreamRowsRequest {
+    let RowsRequest { table, select, r#where, order, limit, version, format, .. } = rows(table, body);
+    StreamRowsRequest { table, select, r#where, order, limit, version, format }
 }
 
 /// `POST /v1/tables/{table}/aggregate`.
@@ -47,6 +53,12 @@ pub fn sql(body: &Value) -> SqlRequest {
         version: version(body),
         format: 0,
     }
+}
+
+/// The same as a stream of its rows.
+pub fn stream_sql(body: &Value) -> StreamSqlRequest {
+    let SqlRequest { sql: text, params, version, format } = sql(body);
+    StreamSqlRequest { sql: text, params, version, format }
 }
 
 /// A condition as text or as a tree.

@@ -61,6 +61,14 @@ impl Condition {
         marked(&rows, filter(&failed, &keep).map_err(internal)?)
     }
 
+    /// The rows for which it is true or on which it fails, the latter marked. At once where it fails on none.
+    pub(super) async fn matching(&self, batch: &RecordBatch) -> Result<RecordBatch, EngineError> {
+        match self.keep(batch) {
+            Ok(kept) => Ok(kept),
+            Err(_) => self.keep_failing(batch).await,
+        }
+    }
+
     /// The marked ones of `rows`.
     pub(super) fn marked(rows: &RecordBatch) -> Result<RecordBatch, EngineError> {
         let failed = rows.column_by_name(FAILED).map(|column| as_boolean_array(column));
@@ -70,11 +78,16 @@ impl Condition {
         }
     }
 
+    /// The index of the first marked one of `rows`.
+    pub(super) fn first_marked(rows: &RecordBatch) -> Result<Option<usize>, EngineError> {
+        let failed = rows.column_by_name(FAILED).map(|column| as_boolean_array(column));
+        let failed = failed.transpose().map_err(EngineError::execution)?;
+        Ok(failed.and_then(|failed| failed.values().set_indices().next()))
+    }
+
     /// Fails as it does on the first marked one of `rows`.
     pub(super) fn answer_for(&self, rows: &RecordBatch) -> Result<(), EngineError> {
-        let failed = rows.column_by_name(FAILED).map(|column| as_boolean_array(column));
-        let Some(failed) = failed.transpose().map_err(EngineError::execution)? else { return Ok(()) };
-        match failed.values().set_indices().next() {
+        match Self::first_marked(rows)? {
             Some(row) => self.verdict(&rows.slice(row, 1)).map(drop),
             None => Ok(()),
         }

@@ -206,11 +206,15 @@ fn reverse(rows: &RecordBatch) -> Result<RecordBatch, EngineError> {
     arrow::compute::take_record_batch(rows, &order).map_err(internal)
 }
 
-fn encoder(bound: &Bound<'_>, schema: &SchemaRef, reversed: bool) -> Result<KeyEncoder, EngineError> {
+pub(super) fn encoder(
+    bound: &Bound<'_>,
+    schema: &SchemaRef,
+    reversed: bool,
+) -> Result<KeyEncoder, EngineError> {
     KeyEncoder::new(schema, bound.keys.clone(), reversed).map_err(internal)
 }
 
-async fn plan(
+pub(super) async fn plan(
     bound: &Bound<'_>,
     files: &[usize],
     positions: Positions,

@@ -219,13 +219,7 @@ async fn read_into(
     let mut stream = execute_stream(plan, bound.state.task_ctx()).map_err(EngineError::execution)?;
     while let Some(batch) = stream.next().await {
         let batch = within_edge(batch.map_err(EngineError::execution)?, edge)?;
-        let batch = match &bound.condition {
-            None => batch,
-            Some(condition) => match condition.keep(&batch) {
-                Ok(kept) => kept,
-                Err(_) => condition.keep_failing(&batch).await?,
-            },
-        };
+        let batch = bound.matching(batch).await?;
         if batch.num_rows() == 0 {
             continue;
         }

@@ -24,13 +24,14 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::splitting::partitions;
-use super::{Rows, expand, run};
+use super::{Rows, expand, run, run_into};
 use crate::engine::error::{Complaint, EngineError, TextPosition};
 use crate::engine::expression::long_numbers::{self, LongNumbers};
 use crate::engine::expression::{Budget, measure, parse_error, patterns, texts, typed_plan};
 use crate::engine::secured::SecuredTable;
 use crate::engine::secured::provider::SecuredProvider;
 use crate::engine::session::Engine;
+use crate::engine::sink::Sink;
 use crate::engine::statement::Literal;
 
 /// A parsed and checked query whose tables are not known yet.
@@ -95,6 +96,32 @@ pub async fn sql(
     tables: &BTreeMap<String, Arc<SecuredTable>>,
     params: &[Literal],
 ) -> Result<Rows, EngineError> {
+    let (state, plan) = bound(engine, parsed, tables, params).await?;
+    run(engine, &state, &plan).await
+}
+
+/// The same, putting the rows into `sink`, without limits on the result.
+///
+/// # Errors
+/// What does not plan or run over these tables, and a reader that has stalled or gone.
+pub async fn stream(
+    engine: &Arc<Engine>,
+    parsed: ParsedSql,
+    tables: &BTreeMap<String, Arc<SecuredTable>>,
+    params: &[Literal],
+    sink: Sink,
+) -> Result<(), EngineError> {
+    let (state, plan) = bound(engine, parsed, tables, params).await?;
+    run_into(engine, &state, &plan, sink).await
+}
+
+/// The plan of a query over `tables`, checked and typed, and the session that it is to run in.
+async fn bound(
+    engine: &Arc<Engine>,
+    parsed: ParsedSql,
+    tables: &BTreeMap<String, Arc<SecuredTable>>,
+    params: &[Literal],
+) -> Result<(SessionState, LogicalPlan), EngineError> {
     let mut query = parsed.query;
     spelling::correct_functions(&mut query, engine.function_names())?;
     let limits = &engine.config.statements;
@@ -112,7 +139,7 @@ pub async fn sql(
     let plan = typed_plan(plan).map_err(EngineError::planning)?;
     refuse_repeated_columns(&plan)?;
     let state = session(engine, tables, partitions(engine, &plan, tables.values())?)?;
-    run(engine, &state, &plan).await
+    Ok((state, plan))
 }
 
 /// The plan of a query whose names are made exact, and the long numbers that were taken out of it.

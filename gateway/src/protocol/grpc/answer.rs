@@ -15,14 +15,12 @@ use tonic::{Response as Reply, Status};
 use super::GrpcDoor;
 use super::arrow_rows;
 use super::call::Call;
-use super::refusal::Refusal;
 use super::schema::row_schema;
 use super::statement::{Format, Question};
 use super::values::{self, Grown};
 use crate::query::admission::Held;
 use crate::query::error::{ErrorCode, QueryError};
 use crate::query::lifecycle::{Door, QueryLife};
-use crate::query::request::Request;
 use crate::query::response::{Delivery, PageInfo, Response, TableMeta};
 
 /// Longer answers are not compressed: that would hold up the other calls of their connection.
@@ -74,23 +72,13 @@ pub(super) async fn answer<M: Message + 'static>(
     assemble: impl FnOnce(Parts) -> M,
 ) -> Result<Reply<M>, Status> {
     let Question { statement, version, format, text_field } = question;
-    let request = Request {
-        caller: call.caller.clone(),
-        statement,
-        version,
-        request_id: call.context.request_id.clone(),
-        deadline: call.deadline,
-    };
-    let refused = |error: QueryError| match text_field {
-        Some(field) if error.position.is_some() => call.refused(Refusal::of_field(error, field)),
-        _ => call.refused(error),
-    };
+    let request = call.request(statement, version);
     let life = QueryLife::begin(&door.metrics, Door::Grpc, &request, call.context.trace_id.as_deref());
     let Delivery { response, mut held } = match door.service.execute(request).await {
         Ok(delivery) => delivery,
         Err(error) => {
             life.failed(&error);
-            return Err(refused(error));
+            return Err(call.refused_in(error, text_field));
         }
     };
     let life = life.answered(&response);
@@ -106,7 +94,7 @@ pub(super) async fn answer<M: Message + 'static>(
         }
         Err(error) => {
             life.failed(&error);
-            Err(refused(error))
+            Err(call.refused_in(error, text_field))
         }
     }
 }
@@ -169,7 +157,7 @@ fn page_message(page: &PageInfo, total_rows: Option<u64>) -> PageMessage {
     }
 }
 
-fn meta(tables: &[TableMeta], elapsed: Duration) -> AnswerMeta {
+pub(super) fn meta(tables: &[TableMeta], elapsed: Duration) -> AnswerMeta {
     AnswerMeta {
         tables: tables.iter().map(table_version).collect(),
         elapsed_ms: millis(elapsed),

@@ -4,6 +4,7 @@
 mod plain;
 
 use arrow::array::RecordBatch;
+use arrow::buffer::Buffer;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::writer::StreamEncoder;
@@ -15,8 +16,43 @@ use crate::query::error::QueryError;
 /// Most rows of a batch. Between two a caller that went away is noticed, and what has grown is counted.
 const BATCH_ROWS: usize = 8_192;
 
-/// The whole stream: schema, batches, end. Runs off the connection threads, a batch at a time, and stops with the
-/// batch at hand when the future is dropped.
+/// A stream in the making.
+pub(super) struct Encoder {
+    plain: SchemaRef,
+    encoder: StreamEncoder,
+}
+
+impl Encoder {
+    /// # Errors
+    /// `not_acceptable` for a type that cannot travel so.
+    pub(super) fn new(schema: &Schema) -> Result<Self, QueryError> {
+        let plain = plain_schema(schema)?;
+        let encoder = StreamEncoder::try_new(&plain).map_err(QueryError::internal)?;
+        Ok(Self { plain, encoder })
+    }
+
+    /// The bytes of further rows. Runs off the connection threads, and to its end even when the future is dropped.
+    pub(super) async fn encode(mut self, rows: RecordBatch) -> Result<(Self, Vec<u8>), QueryError> {
+        let encoding = tokio::task::spawn_blocking(move || {
+            let pieces = self.encoder.encode(&rebuilt(&rows, &self.plain)?)?;
+            Ok::<_, ArrowError>((self, joined(&pieces)))
+        });
+        encoding.await.map_err(QueryError::internal)?.map_err(QueryError::internal)
+    }
+
+    /// The bytes that end the stream.
+    pub(super) fn finish(self) -> Result<Vec<u8>, QueryError> {
+        self.encoder.finish().map(|pieces| joined(&pieces)).map_err(QueryError::internal)
+    }
+}
+
+fn joined(pieces: &[Buffer]) -> Vec<u8> {
+    let slices: Vec<&[u8]> = pieces.iter().map(Buffer::as_slice).collect();
+    slices.concat()
+}
+
+/// The whole stream: schema, batches, end; a batch at a time, stopping with the batch at hand when the future is
+/// dropped.
 ///
 /// # Errors
 /// `not_acceptable` for a type that cannot travel so; those of `grown`, which is told the length after each batch.
@@ -25,37 +61,22 @@ pub(super) async fn stream(
     batches: &[RecordBatch],
     mut grown: impl FnMut(usize) -> Result<(), QueryError>,
 ) -> Result<Bytes, QueryError> {
-    let plain = plain_schema(schema)?;
-    let mut encoder = StreamEncoder::try_new(&plain).map_err(QueryError::internal)?;
+    let mut encoder = Encoder::new(schema)?;
     let mut out: Vec<u8> = Vec::new();
     for batch in batches {
         let mut done = 0;
         while done < batch.num_rows() {
             let slice = batch.slice(done, BATCH_ROWS.min(batch.num_rows() - done));
             done += slice.num_rows();
-            let plain = SchemaRef::clone(&plain);
-            let encoding = tokio::task::spawn_blocking(move || append(encoder, out, &plain, &slice));
-            (encoder, out) = encoding.await.map_err(QueryError::internal)?.map_err(QueryError::internal)?;
+            let (rest, bytes) = encoder.encode(slice).await?;
+            encoder = rest;
+            out.extend_from_slice(&bytes);
             grown(out.len())?;
         }
     }
-    for piece in encoder.finish().map_err(QueryError::internal)? {
-        out.extend_from_slice(&piece);
-    }
+    out.extend_from_slice(&encoder.finish()?);
     grown(out.len())?;
     Ok(Bytes::from(out))
-}
-
-fn append(
-    mut encoder: StreamEncoder,
-    mut out: Vec<u8>,
-    plain: &SchemaRef,
-    slice: &RecordBatch,
-) -> Result<(StreamEncoder, Vec<u8>), ArrowError> {
-    for piece in encoder.encode(&rebuilt(slice, plain)?)? {
-        out.extend_from_slice(&piece);
-    }
-    Ok((encoder, out))
 }
 
 #[cfg(test)]

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use tonic::{Request, Status};
+use tonic::{Request as Message, Status};
 
 use super::refusal::Refusal;
+use crate::engine::statement::Statement;
 use crate::protocol::request_context::RequestContext;
 use crate::query::admission::Held;
 use crate::query::caller::Caller;
 use crate::query::error::QueryError;
+use crate::query::request::{Request, VersionSelector};
 
 /// What the frame knows of a call.
 #[derive(Debug, Clone)]
@@ -62,7 +64,7 @@ impl Call {
     ///
     /// # Errors
     /// When a layer before it is missing, which is a fault of ours.
-    pub(super) fn open<T>(request: Request<T>) -> Result<(Self, Asked<T>), Status> {
+    pub(super) fn open<T>(request: Message<T>) -> Result<(Self, Asked<T>), Status> {
         let (_, mut extensions, message) = request.into_parts();
         let (Some(Arrived { context, deadline }), Some(Entered { caller, message: held })) =
             (extensions.remove::<Arrived>(), extensions.remove::<Entered>())
@@ -70,6 +72,25 @@ impl Call {
             return Err(Refusal::from(QueryError::internal("a call without its layers")).status(""));
         };
         Ok((Self { caller, context, deadline }, Asked { message, _held: held }))
+    }
+
+    /// What the call asks of the pipeline.
+    pub(super) fn request(&self, statement: Statement, version: VersionSelector) -> Request {
+        Request {
+            caller: self.caller.clone(),
+            statement,
+            version,
+            request_id: self.context.request_id.clone(),
+            deadline: self.deadline,
+        }
+    }
+
+    /// A refusal of what this call asks. A place in a text counts in `text_field`.
+    pub(super) fn refused_in(&self, error: QueryError, text_field: Option<&'static str>) -> Status {
+        match text_field {
+            Some(field) if error.position.is_some() => self.refused(Refusal::of_field(error, field)),
+            _ => self.refused(error),
+        }
     }
 
     /// A refusal of this call.

@@ -23,6 +23,10 @@ use crate::query::caller::Caller;
 use crate::query::error::{ErrorCode, QueryError};
 
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+/// Calls with many messages. Clients name every encoding that they can undo, asked or not; one that wants a stream
+/// compressed, which costs much more time than the stream itself, compresses its question.
+const STREAMS: &str = "/sluice.v1.Query/Stream";
 const ENCODINGS: &str = "identity,gzip,zstd";
 /// Bytes that a message may take in memory for each that it has on the wire: an empty condition has two there.
 const DECODED_TIMES: usize = 64;
@@ -58,6 +62,10 @@ pub(super) async fn read(State(door): State<Arc<GrpcDoor>>, request: Request, ne
 
 async fn with_message(door: &GrpcDoor, request: Request) -> Result<Request, QueryError> {
     let (mut head, body) = request.into_parts();
+    let is_compressed = head.headers.get(GRPC_ENCODING).is_some_and(|encoding| encoding != "identity");
+    if head.uri.path().starts_with(STREAMS) && !is_compressed {
+        head.headers.remove(GRPC_ACCEPT_ENCODING);
+    }
     let caller = match head.extensions.get::<Entered>() {
         Some(entered) => entered.caller.clone(),
         None => return Err(QueryError::internal("a call that nobody let in")),

@@ -25,13 +25,15 @@ use crate::protocol::request_context::{RequestContext, X_REQUEST_ID};
 use crate::query::error::{ErrorCode, QueryError};
 
 /// Every call that is counted under its own name.
-const METHODS: [&str; 10] = [
+const METHODS: [&str; 12] = [
     "/sluice.v1.Catalog/ListTables",
     "/sluice.v1.Catalog/GetTable",
     "/sluice.v1.Query/Rows",
     "/sluice.v1.Query/Aggregate",
     "/sluice.v1.Query/Lookup",
     "/sluice.v1.Query/Sql",
+    "/sluice.v1.Query/StreamRows",
+    "/sluice.v1.Query/StreamSql",
     "/grpc.health.v1.Health/Check",
     "/grpc.health.v1.Health/Watch",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",

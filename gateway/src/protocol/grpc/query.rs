@@ -6,7 +6,8 @@ use std::sync::Arc;
 use sluice_proto::v1::query_server::Query;
 use sluice_proto::v1::{
     AggregateRequest, AggregateResponse, LookupRequest, LookupResponse, RowSet, RowsRequest, RowsResponse,
-    SqlRequest, SqlResponse, aggregate_response, rows_response, sql_response,
+    SqlRequest, SqlResponse, StreamRowsRequest, StreamRowsResponse, StreamSqlRequest, StreamSqlResponse,
+    aggregate_response, rows_response, sql_response, stream_rows_response, stream_sql_response,
 };
 use tonic::{Request, Response, Status};
 
@@ -14,6 +15,7 @@ use super::GrpcDoor;
 use super::answer::{Parts, Rows, answer};
 use super::call::Call;
 use super::statement;
+use super::stream::{Messages, Part, stream};
 
 /// The service.
 #[derive(Debug)]
@@ -79,5 +81,41 @@ impl Query for QueryDoor {
             meta: Some(parts.meta),
         };
         answer(&self.0, &call, question, assemble).await
+    }
+
+    type StreamRowsStream = Messages<StreamRowsResponse>;
+
+    async fn stream_rows(
+        &self,
+        request: Request<StreamRowsRequest>,
+    ) -> Result<Response<Self::StreamRowsStream>, Status> {
+        let (call, asked) = Call::open(request)?;
+        let question = asked.read(&call, |message| statement::stream_rows(message, &self.0.limits))?;
+        let assemble = |part: Part| StreamRowsResponse {
+            part: Some(match part {
+                Part::Head(head) => stream_rows_response::Part::Head(head),
+                Part::Rows(Rows::Values(rows)) => stream_rows_response::Part::Values(RowSet { rows }),
+                Part::Rows(Rows::ArrowIpc(bytes)) => stream_rows_response::Part::ArrowIpc(bytes),
+            }),
+        };
+        stream(&self.0, call, question, assemble).await
+    }
+
+    type StreamSqlStream = Messages<StreamSqlResponse>;
+
+    async fn stream_sql(
+        &self,
+        request: Request<StreamSqlRequest>,
+    ) -> Result<Response<Self::StreamSqlStream>, Status> {
+        let (call, asked) = Call::open(request)?;
+        let question = asked.read(&call, statement::stream_sql)?;
+        let assemble = |part: Part| StreamSqlResponse {
+            part: Some(match part {
+                Part::Head(head) => stream_sql_response::Part::Head(head),
+                Part::Rows(Rows::Values(rows)) => stream_sql_response::Part::Values(RowSet { rows }),
+                Part::Rows(Rows::ArrowIpc(bytes)) => stream_sql_response::Part::ArrowIpc(bytes),
+            }),
+        };
+        stream(&self.0, call, question, assemble).await
     }
 }

@@ -6,7 +6,7 @@ use sluice_proto::v1::version_selector::Selector;
 use sluice_proto::v1::{
     AggregateRequest, Condition, DateUnit, GroupKey as GroupKeyMessage, Literal as LiteralMessage,
     LookupRequest, Measure as MeasureMessage, MeasureFunction as FunctionMessage, RowFormat, RowsRequest,
-    SqlRequest, VersionSelector as VersionMessage,
+    SqlRequest, StreamRowsRequest, StreamSqlRequest, VersionSelector as VersionMessage,
 };
 
 use super::condition::{filter, order};
@@ -111,6 +111,25 @@ pub(super) fn sql(asked: SqlRequest) -> Result<Question, Refusal> {
     let sql = Sql { text: asked.sql, params: literals(asked.params, "params")? };
     let (version, format) = (version(asked.version)?, format(asked.format)?);
     Ok(Question { statement: Statement::Sql(sql), version, format, text_field: Some("sql") })
+}
+
+/// All rows of a table.
+///
+/// # Errors
+/// A field that does not hold, by its path.
+pub(super) fn stream_rows(asked: StreamRowsRequest, limits: &LimitsConfig) -> Result<Question, Refusal> {
+    let StreamRowsRequest { table, select, r#where, order, limit, version, format } = asked;
+    let (cursor, count_exact) = (String::new(), false);
+    rows(RowsRequest { table, select, r#where, order, limit, cursor, version, count_exact, format }, limits)
+}
+
+/// A query whose rows are streamed.
+///
+/// # Errors
+/// A field that does not hold, by its path.
+pub(super) fn stream_sql(asked: StreamSqlRequest) -> Result<Question, Refusal> {
+    let StreamSqlRequest { sql: text, params, version, format } = asked;
+    sql(SqlRequest { sql: text, params, version, format })
 }
 
 /// Which version is to be read.

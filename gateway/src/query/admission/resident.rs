@@ -28,7 +28,7 @@ impl ResidentMemory {
             return false;
         }
         let threshold = match class {
-            QueryClass::Heavy => self.bytes_max,
+            QueryClass::Heavy | QueryClass::Stream => self.bytes_max,
             QueryClass::Light => self.bytes_max.saturating_add(self.bytes_max / 4),
         };
         self.resident_bytes().is_some_and(|resident| resident > threshold)
