@@ -52,7 +52,8 @@ pub(super) fn below(root: &Path) -> Vec<SourceFile> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
-                if name != "target" && !name.starts_with('.') {
+                // What a program has written has no rules of ours.
+                if name != "target" && name != "generated" && !name.starts_with('.') {
                     folders.push(path);
                 }
             } else if name.ends_with(".rs") {
