@@ -3,6 +3,7 @@
 
 mod access;
 mod arrow;
+mod clients;
 mod contract;
 mod errors;
 mod health;

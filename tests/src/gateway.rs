@@ -212,7 +212,7 @@ impl Gateway {
 
     /// A caller of the gRPC door in a role; with the same claims as in [`Gateway::role`].
     pub fn grpc_role(&self, role: &str) -> GrpcCaller {
-        self.grpc(Some(self.token(role, claims_of(role))))
+        self.grpc(Some(self.role_token(role)))
     }
 
     /// A caller without a token.
@@ -227,7 +227,7 @@ impl Gateway {
 
     /// A caller in a role; the demo's partner gets the demo's carriers.
     pub fn role(&self, role: &str) -> Caller {
-        self.role_with(role, claims_of(role))
+        self.bearer(&self.role_token(role))
     }
 
     /// A caller in a role, with further claims.
@@ -248,6 +248,11 @@ impl Gateway {
         let Value::Object(claims) = claims else { panic!("claims are an object") };
         let claims: BTreeMap<String, Value> = claims.into_iter().collect();
         mint_for(&self.signing, &self.issuer, role, claims)
+    }
+
+    /// The token of a caller in a role, with the same claims as in [`Gateway::role`].
+    pub fn role_token(&self, role: &str) -> String {
+        self.token(role, claims_of(role))
     }
 
     /// The secret that its tokens are signed with, and the id of it.

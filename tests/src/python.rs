@@ -1,5 +1,5 @@
 //! Programs in Python that others wrote: owns the interpreter, the Delta writer `write.py`, the S3 server
-//! `bucket.py` and the other engine `peer.py`. `tests/run` sets up their packages and names the interpreter
+//! `bucket.py`, the other engine `peer.py` and the gRPC client `service.py`. `tests/run` sets up their packages and names the interpreter
 //! in `SLUICE_PYTHON`. Does not know what the suites ask of them.
 
 use std::io::{BufRead, BufReader, Write};
@@ -26,6 +26,30 @@ fn script(python: &Path, name: &str) -> Command {
     let mut command = Command::new(python);
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(name));
     command
+}
+
+/// The folder of the gRPC contract.
+///
+/// # Panics
+///
+/// When its path is not valid UTF-8.
+pub fn contract() -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
+    folder.to_str().expect("a path in UTF-8").to_owned()
+}
+
+/// What the service `service.py` saw, asked with `arguments`.
+///
+/// # Panics
+///
+/// When it fails.
+pub async fn service(python: &Path, arguments: &[&str]) -> Value {
+    let mut command = script(python, "service.py");
+    command.args(arguments);
+    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("it ends");
+    let output = output.expect("run the service");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("what it saw, in JSON")
 }
 
 /// Writes one Delta table with the Python package `deltalake`.

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use sluice_tests::gateway::{Gateway, run};
 use sluice_tests::process::binary;
+use sluice_tests::python::{contract, interpreter};
 use sluice_tests::scratch;
 
 /// A member and its plain value, as JSON writes them.
@@ -87,7 +88,7 @@ fn page(name: &str) -> String {
 fn the_tour_answers_what_it_shows() {
     run(async {
         let gateway = Gateway::demo().await;
-        let steps = steps(&page("README.md"), "## Five minutes", "## The build");
+        let steps = steps(&page("README.md"), "## Five minutes", "## For services");
         let (setup, steps) = steps.split_first().unwrap();
         assert!(steps.len() >= 7 && steps.iter().all(|step| !step.shown.is_empty()), "steps are missing");
         for Step { command, shown } in steps {
@@ -108,11 +109,33 @@ fn the_tour_answers_what_it_shows() {
     });
 }
 
+/// The interpreter of the tests stands in for the one that the first step sets up.
+#[test]
+fn the_service_prints_what_is_shown() {
+    let Some(python) = interpreter() else { return };
+    run(async {
+        let gateway = Gateway::demo().await;
+        let steps = steps(&page("README.md"), "## For services", "## The build");
+        let [client, service] = &steps[..] else { panic!("steps are missing") };
+        let (install, generate) = client.command.split_once('\n').unwrap();
+        assert!(install.starts_with("python3 -m venv"), "{install}");
+        let stand_in = format!(
+            "ln -s {} proto; mkdir -p .sluice/client/bin\n\
+             printf '#!/bin/sh\\nexec {} \"$@\"' > .sluice/client/bin/python; chmod +x .sluice/client/bin/python",
+            contract(),
+            python.display(),
+        );
+        let service = service.command.replace("127.0.0.1:50051", &gateway.grpc_addr().to_string());
+        let printed = paste(gateway, &format!("{stand_in}\n{generate}"), &service);
+        assert_eq!(printed, steps[1].shown);
+    });
+}
+
 #[test]
 fn every_call_of_the_rest_page_can_be_pasted() {
     run(async {
         let gateway = Gateway::demo().await;
-        let setup = &steps(&page("README.md"), "## Five minutes", "## The build")[0].command;
+        let setup = &steps(&page("README.md"), "## Five minutes", "## For services")[0].command;
         let page = page("docs/rest.md");
         let end = page.lines().last().unwrap();
         let calls = steps(&page, "\n", end);
