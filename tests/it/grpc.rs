@@ -1,5 +1,5 @@
-//! The gRPC door: owns that it answers as the REST door does, and what is its own: its messages, its errors, its
-//! formats and its health.
+//! The gRPC door: owns what is its own: its messages, its errors, its formats and its health. That it answers as the
+//! other doors do is held in `parity`.
 
 mod access;
 mod arrow;
@@ -8,5 +8,4 @@ mod contract;
 mod errors;
 mod health;
 mod limits;
-mod parity;
 mod streams;

@@ -14,6 +14,7 @@ mod leaks;
 mod lifecycle;
 mod limits;
 mod paging;
+mod parity;
 mod peer;
 mod permission_matrix;
 mod plain;

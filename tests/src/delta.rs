@@ -3,6 +3,7 @@
 
 mod schema;
 mod stats;
+mod vector;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -36,6 +37,8 @@ pub struct HandTable {
 struct HandFile {
     path: String,
     rows: RecordBatch,
+    /// The action by which it was added last.
+    add: Value,
 }
 
 impl HandTable {
@@ -56,7 +59,7 @@ impl HandTable {
             numbered: false,
             files_written: 0,
         };
-        table.commit("CREATE TABLE", vec![schema::protocol(schema), table.metadata()]);
+        table.commit("CREATE TABLE", vec![schema::protocol(schema, false), table.metadata()]);
         table
     }
 
@@ -119,7 +122,7 @@ impl HandTable {
                 self.files.push(file);
                 continue;
             }
-            actions.push(remove(&file.path, true));
+            actions.push(remove(&file, true));
             let rest = filter_record_batch(&file.rows, &kept).expect("a mask of the batch's length");
             if rest.num_rows() > 0 {
                 actions.push(self.add(rest, true));
@@ -128,10 +131,38 @@ impl HandTable {
         self.commit("DELETE", actions)
     }
 
+    /// Deletes the rows for which `doomed` is true without touching the files that hold them. A file takes one
+    /// such deletion.
+    ///
+    /// # Panics
+    ///
+    /// When `doomed` gives a mask of another length, or a touched file was touched so before.
+    pub fn delete_by_vector(&mut self, doomed: impl Fn(&RecordBatch) -> BooleanArray) -> u64 {
+        let mut actions: Vec<Value> = vec![schema::protocol(&self.schema, true)];
+        for file in &mut self.files {
+            let dead: Vec<bool> = doomed(&file.rows).iter().map(|one| one == Some(true)).collect();
+            let positions: Vec<u16> =
+                (0..).zip(&dead).filter(|(_, dead)| **dead).map(|(row, _)| row).collect();
+            if positions.is_empty() {
+                continue;
+            }
+            assert!(file.add["add"].get("deletionVector").is_none(), "a second vector of one file");
+            actions.push(remove(file, true));
+            file.add["add"]["deletionVector"] = vector::inline(&positions);
+            if let Some(bounds) = file.add["add"]["stats"].as_str() {
+                file.add["add"]["stats"] = json!(stats::loosened(bounds));
+            }
+            actions.push(file.add.clone());
+            let kept: BooleanArray = dead.iter().map(|dead| Some(!dead)).collect();
+            file.rows = filter_record_batch(&file.rows, &kept).expect("a mask of the batch's length");
+        }
+        self.commit("DELETE", actions)
+    }
+
     /// Writes every live row into one file, without a change of data.
     pub fn compact(&mut self) -> u64 {
         let rows = self.rows();
-        let mut actions: Vec<Value> = self.files.drain(..).map(|file| remove(&file.path, false)).collect();
+        let mut actions: Vec<Value> = self.files.drain(..).map(|file| remove(&file, false)).collect();
         if rows.num_rows() > 0 {
             actions.push(self.add(rows, false));
         }
@@ -199,14 +230,18 @@ impl HandTable {
         if self.with_stats {
             add["add"]["stats"] = Value::String(stats::of(&rows).to_string());
         }
-        self.files.push(HandFile { path, rows });
+        self.files.push(HandFile { path, rows, add: add.clone() });
         add
     }
 }
 
-fn remove(path: &str, data_change: bool) -> Value {
-    json!({ "remove": {
-        "path": path, "deletionTimestamp": CLOCK_START_MS, "dataChange": data_change,
+fn remove(file: &HandFile, data_change: bool) -> Value {
+    let mut remove = json!({ "remove": {
+        "path": file.path, "deletionTimestamp": CLOCK_START_MS, "dataChange": data_change,
         "extendedFileMetadata": false,
-    }})
+    }});
+    if let Some(vector) = file.add["add"].get("deletionVector") {
+        remove["remove"]["deletionVector"] = vector.clone();
+    }
+    remove
 }

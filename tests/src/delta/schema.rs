@@ -3,16 +3,19 @@
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use serde_json::{Value, json};
 
-/// The protocol action that a table of this schema needs.
-pub(super) fn protocol(schema: &Schema) -> Value {
+/// The protocol action that a table of this schema needs, with deletion vectors or without.
+pub(super) fn protocol(schema: &Schema, vectors: bool) -> Value {
     let ntz = schema.fields().iter().any(|field| matches!(field.data_type(), DataType::Timestamp(_, None)));
-    if ntz {
-        return json!({ "protocol": {
-            "minReaderVersion": 3, "minWriterVersion": 7,
-            "readerFeatures": ["timestampNtz"], "writerFeatures": ["timestampNtz"],
-        }});
+    let named = [("timestampNtz", ntz), ("deletionVectors", vectors)];
+    let features: Vec<&str> =
+        named.into_iter().filter(|(_, needed)| *needed).map(|(feature, _)| feature).collect();
+    if features.is_empty() {
+        return json!({ "protocol": { "minReaderVersion": 1, "minWriterVersion": 2 } });
     }
-    json!({ "protocol": { "minReaderVersion": 1, "minWriterVersion": 2 } })
+    json!({ "protocol": {
+        "minReaderVersion": 3, "minWriterVersion": 7,
+        "readerFeatures": features, "writerFeatures": features,
+    }})
 }
 
 /// The `struct` type of a schema.

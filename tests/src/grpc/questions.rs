@@ -1,13 +1,48 @@
 //! Questions of gRPC from the bodies that the REST door takes: owns the conversion, so that one statement is asked
 //! through both doors. Bodies are right ones; what is wrong with one has its own message in either door.
 
+use std::sync::LazyLock;
+
 use prost_types::Timestamp;
-use serde_json::Value;
+use regex::{Captures, Regex};
+use serde_json::{Value, json};
 use sluice_proto::v1::{
-    AggregateRequest, Comparison, ComparisonOperator, Condition, DateUnit, Filter, FilterList, GroupKey,
-    Literal, Measure, MeasureFunction, Order, OrderKey, RowsRequest, SqlRequest, StreamRowsRequest,
-    StreamSqlRequest, VersionSelector, condition, filter, literal, version_selector,
+    AggregateRequest, Comparison, ComparisonOperator, Condition, DateUnit, Filter, FilterList,
+    GetTableRequest, GroupKey, Literal, LookupRequest, Measure, MeasureFunction, Order, OrderKey,
+    RowsRequest, SqlRequest, StreamRowsRequest, StreamSqlRequest, VersionSelector, condition, filter,
+    literal, version_selector,
 };
+
+/// A text with its escapes, so that no digit in it counts; or a number.
+static TOKENS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#""(?:[^"\\]|\\.)*"|-?[0-9][-+.0-9eE]*"#).expect("an expression"));
+
+/// JSON of which no digit is lost: a number that would be written otherwise once it is read is `{"decimal": digits}`,
+/// which [`value`] knows.
+///
+/// # Errors
+///
+/// When it is no JSON.
+pub fn exact(text: &str) -> serde_json::Result<Value> {
+    let kept = TOKENS.replace_all(text, |found: &Captures<'_>| {
+        let token = &found[0];
+        if token.starts_with('"') || keeps_its_digits(token) {
+            return token.to_owned();
+        }
+        // What is no number in JSON stays none.
+        match serde_json::from_str::<Box<serde_json::value::RawValue>>(token) {
+            Ok(_) => json!({ "decimal": token }).to_string(),
+            Err(_) => token.to_owned(),
+        }
+    });
+    serde_json::from_str(&kept)
+}
+
+fn keeps_its_digits(number: &str) -> bool {
+    number.parse::<i64>().is_ok_and(|read| read.to_string() == number)
+        || number.parse::<u64>().is_ok_and(|read| read.to_string() == number)
+        || number.parse::<f64>().is_ok_and(|read| read.to_string() == number)
+}
 
 /// `POST /v1/tables/{table}/query`.
 pub fn rows(table: &str, body: &Value) -> RowsRequest {
@@ -61,6 +96,21 @@ pub fn stream_sql(body: &Value) -> StreamSqlRequest {
     StreamSqlRequest { sql: text, params, version, format }
 }
 
+/// `GET /v1/tables/{table}/rows/{key}`, with parts of the key as they are and the parameters as members.
+pub fn lookup(table: &str, key: &[Value], options: &Value) -> LookupRequest {
+    LookupRequest {
+        table: table.to_owned(),
+        key: key.iter().map(value).collect(),
+        select: items(&options["select"]).iter().map(text).collect(),
+        version: version(options),
+    }
+}
+
+/// `GET /v1/tables/{table}`, with the parameters as members.
+pub fn describe(table: &str, options: &Value) -> GetTableRequest {
+    GetTableRequest { table: table.to_owned(), version: version(options) }
+}
+
 /// A condition as text or as a tree.
 pub fn condition(body: &Value) -> Condition {
     let form = match body {
@@ -91,11 +141,11 @@ fn node(tree: &Value) -> Filter {
     Filter { kind: Some(kind) }
 }
 
-/// A plain value.
+/// A plain value, or a number as [`exact`] keeps it.
 ///
 /// # Panics
 ///
-/// For a list or an object.
+/// For a list or another object.
 pub fn value(body: &Value) -> Literal {
     let kind = match body {
         Value::Null => literal::Kind::NullValue(0),
@@ -106,6 +156,9 @@ pub fn value(body: &Value) -> Literal {
             (None, Some(large)) => literal::Kind::Uint64Value(large),
             (None, None) => literal::Kind::DoubleValue(number.as_f64().expect("a number")),
         },
+        Value::Object(_) if body["decimal"].is_string() => {
+            literal::Kind::DecimalValue(text(&body["decimal"]))
+        }
         other => panic!("no plain value: {other}"),
     };
     Literal { kind: Some(kind) }
@@ -117,19 +170,26 @@ fn order(body: &Value) -> Order {
         descending: key["descending"] == true,
         nulls_first: key["nulls_first"] == true,
     };
-    Order { keys: items(body).iter().map(key).collect(), text: text(body) }
+    let keys = items(body);
+    if !keys.is_empty() && keys.iter().all(Value::is_string) {
+        let texts: Vec<String> = keys.iter().map(text).collect();
+        return Order { keys: Vec::new(), text: texts.join(",") };
+    }
+    Order { keys: keys.iter().map(key).collect(), text: text(body) }
 }
 
 fn group_key(body: &Value) -> GroupKey {
-    let Some(unit) = body.get("date_trunc") else {
+    if body.is_string() {
         return GroupKey { column: text(body), ..GroupKey::default() };
-    };
-    let name = format!("DATE_UNIT_{}", text(unit).to_uppercase());
-    GroupKey {
-        column: text(&body["column"]),
-        truncate_to: DateUnit::from_str_name(&name).expect("a unit").into(),
-        alias: text(&body["as"]),
     }
+    let unit = match body.get("date_trunc") {
+        None => DateUnit::Unspecified,
+        Some(unit) => {
+            let name = format!("DATE_UNIT_{}", text(unit).to_uppercase());
+            DateUnit::from_str_name(&name).expect("a unit")
+        }
+    };
+    GroupKey { column: text(&body["column"]), truncate_to: unit.into(), alias: text(&body["as"]) }
 }
 
 fn measure(body: &Value) -> Measure {
@@ -146,7 +206,8 @@ fn version(body: &Value) -> Option<VersionSelector> {
         (Some(version), _) => version_selector::Selector::Version(version),
         (None, Some(time)) => {
             let time = chrono::DateTime::parse_from_rfc3339(time).expect("a time");
-            version_selector::Selector::AsOf(Timestamp { seconds: time.timestamp(), nanos: 0 })
+            let nanos = i32::try_from(time.timestamp_subsec_nanos()).expect("a part of a second");
+            version_selector::Selector::AsOf(Timestamp { seconds: time.timestamp(), nanos })
         }
         (None, None) => return None,
     };

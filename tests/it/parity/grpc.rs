@@ -1,0 +1,150 @@
+//! The gRPC door of the suite: owns asking it and bringing its answers to the common words. What a message cannot say
+//! is no statement: a condition with an operator that there is not, an empty list of columns, a null in a key.
+
+use chrono::{DateTime, SecondsFormat};
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use prost_types::Timestamp;
+use serde_json::{Value, json};
+use sluice_proto::v1::{
+    AnswerMeta, Column, ListTablesRequest, PageInfo, RowSchema, RowSet, Table, TableSummary, TableVersion,
+    aggregate_response, rows_response, sql_response,
+};
+use sluice_tests::grpc::rows::rows;
+use sluice_tests::grpc::{GrpcCaller, facts, questions};
+use tonic::Status;
+
+use super::outcome::{Door, Outcome, Paging, Refusal};
+use super::statement::{Body, Question};
+
+/// A caller of the door.
+#[derive(Debug)]
+pub(super) struct Grpc(pub(super) GrpcCaller);
+
+impl Grpc {
+    async fn outcome(&self, question: &Question, cursor: Option<&str>) -> Result<Outcome, Status> {
+        let caller = &self.0;
+        match question {
+            Question::Page { table, body, .. } => self.page(table, body, cursor).await,
+            Question::Aggregate { table, body } => {
+                let asked = caller.request(questions::aggregate(table, &body.exact));
+                let answer = caller.query().aggregate(asked).await?.into_inner();
+                let Some(aggregate_response::Rows::Values(set)) = &answer.rows else { panic!("{answer:?}") };
+                Ok(answered(answer.schema.as_ref(), set, answer.meta.as_ref(), Paging::default()))
+            }
+            Question::Sql { body } => {
+                let asked = caller.request(questions::sql(&body.exact));
+                let answer = caller.query().sql(asked).await?.into_inner();
+                let Some(sql_response::Rows::Values(set)) = &answer.rows else { panic!("{answer:?}") };
+                Ok(answered(answer.schema.as_ref(), set, answer.meta.as_ref(), Paging::default()))
+            }
+            Question::Lookup { table, key, options } => {
+                let asked = caller.request(questions::lookup(table, key, options));
+                let answer = caller.query().lookup(asked).await?.into_inner();
+                let set = RowSet { rows: answer.row.into_iter().collect() };
+                Ok(answered(answer.schema.as_ref(), &set, answer.meta.as_ref(), Paging::default()))
+            }
+            Question::Describe { table, options } => {
+                let asked = caller.request(questions::describe(table, options));
+                let answer = caller.catalog().get_table(asked).await?.into_inner();
+                Ok(Outcome::described(described(&answer.table.expect("a table"))))
+            }
+            Question::Tables => {
+                let asked = caller.request(ListTablesRequest {});
+                let tables = caller.catalog().list_tables(asked).await?.into_inner().tables;
+                Ok(Outcome::described(tables.iter().map(summary).collect()))
+            }
+        }
+    }
+
+    async fn page(&self, table: &str, body: &Body, cursor: Option<&str>) -> Result<Outcome, Status> {
+        let mut asked = questions::rows(table, &body.exact);
+        if let Some(cursor) = cursor {
+            cursor.clone_into(&mut asked.cursor);
+        }
+        let answer = self.0.query().rows(self.0.request(asked)).await?.into_inner();
+        let Some(rows_response::Rows::Values(set)) = &answer.rows else { panic!("{answer:?}") };
+        let PageInfo { next_cursor, prev_cursor, has_more, total_rows } =
+            answer.page.clone().expect("a page");
+        // An empty cursor is none.
+        let cursor = |text: String| (!text.is_empty()).then_some(text);
+        let paging = Paging { has_more, next: cursor(next_cursor), prev: cursor(prev_cursor), total_rows };
+        Ok(answered(answer.schema.as_ref(), set, answer.meta.as_ref(), paging))
+    }
+}
+
+impl Door for Grpc {
+    fn name(&self) -> &'static str {
+        "gRPC"
+    }
+
+    fn ask<'a>(&'a self, question: &'a Question, cursor: Option<&'a str>) -> LocalBoxFuture<'a, Outcome> {
+        let outcome = self.outcome(question, cursor);
+        outcome
+            .map(|outcome| outcome.unwrap_or_else(|status| Outcome::refused(refusal(&status))))
+            .boxed_local()
+    }
+}
+
+fn answered(schema: Option<&RowSchema>, set: &RowSet, meta: Option<&AnswerMeta>, paging: Paging) -> Outcome {
+    let schema = schema.expect("a schema");
+    let tables: Vec<Value> = meta.expect("what it is true of").tables.iter().map(version).collect();
+    let columns = schema.fields.iter().map(|field| field.name.clone()).collect();
+    let types = schema.fields.iter().map(|field| field.r#type.clone().expect("a type").text).collect();
+    Outcome {
+        columns: Some(columns),
+        types: Some(types),
+        ..Outcome::rows(rows(schema, &set.rows), tables, paging)
+    }
+}
+
+fn refusal(status: &Status) -> Refusal {
+    let facts = facts(status);
+    let number = |name: &str| facts.get(name).map(|text| text.parse().expect("a number"));
+    Refusal {
+        code: facts["code"].clone(),
+        message: status.message().to_owned(),
+        hint: facts.get("hint").cloned(),
+        line: number("line"),
+        column: number("column"),
+    }
+}
+
+fn version(table: &TableVersion) -> Value {
+    json!([table.table, table.version, table.committed_at.as_ref().map(time), table.stale])
+}
+
+/// To the millisecond, as REST writes the time of a commit.
+fn time(at: &Timestamp) -> String {
+    let nanos = u32::try_from(at.nanos).expect("a part of a second");
+    let time = DateTime::from_timestamp(at.seconds, nanos).expect("a time that chrono can hold");
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+fn summary(table: &TableSummary) -> Value {
+    let version = table.version.as_ref();
+    json!({
+        "name": table.name, "description": table.description,
+        "version": version.map(|version| version.version),
+        "as_of": version.and_then(|version| version.committed_at.as_ref()).map(time),
+        "stale": version.is_some_and(|version| version.stale),
+        "rows": table.rows, "bytes": table.bytes, "unavailable": table.unavailable,
+    })
+}
+
+fn described(table: &Table) -> Value {
+    let column = |column: &Column| {
+        let field = |field: &sluice_proto::v1::DeclaredField| json!({ "path": field.path, "description": field.description, "tags": field.tags });
+        json!({
+            "name": column.name, "type": column.r#type.as_ref().expect("a type").text,
+            "nullable": column.nullable, "description": column.description, "tags": column.tags,
+            "masked": column.masked, "partition": column.partition,
+            "fields": column.fields.iter().map(field).collect::<Value>(),
+        })
+    };
+    json!({
+        "table": summary(table.summary.as_ref().expect("a summary")), "primary_key": table.primary_key,
+        "key_lookup": table.key_lookup, "page_rows_max": table.page_rows_max,
+        "columns": table.columns.iter().map(column).collect::<Value>(),
+    })
+}

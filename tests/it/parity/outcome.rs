@@ -1,0 +1,127 @@
+//! What doors say, in words that all of them have in common: owns the seam between the doors and the suite, and
+//! holding two outcomes against each other. Does not know any door's protocol.
+
+use futures::future::LocalBoxFuture;
+use serde_json::{Map, Value, json};
+
+use super::statement::Question;
+
+/// Longest part of an answer that a report shows, in characters.
+const SHOWN_CHARS_MAX: usize = 400;
+
+/// One way to ask, for one caller. What it says otherwise than the others, on purpose, it brings to the common words
+/// itself.
+pub(crate) trait Door {
+    /// Its name in reports.
+    fn name(&self) -> &'static str;
+
+    /// Asks, continuing at a cursor where there is one.
+    fn ask<'a>(&'a self, question: &'a Question, cursor: Option<&'a str>) -> LocalBoxFuture<'a, Outcome>;
+}
+
+/// What a door said.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// What every door tells, by name.
+    pub(crate) said: Map<String, Value>,
+    /// Names of the columns in their order, from a door that tells them.
+    pub(super) columns: Option<Vec<String>>,
+    /// Their types, from a door that tells them.
+    pub(super) types: Option<Vec<String>>,
+    /// Where the next page begins, and the one before.
+    pub(super) next: Option<String>,
+    pub(super) prev: Option<String>,
+}
+
+/// What a refusal says.
+#[derive(Debug, Default)]
+pub(super) struct Refusal {
+    pub(super) code: String,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+    pub(super) line: Option<u64>,
+    pub(super) column: Option<u64>,
+}
+
+/// Where a page stands.
+#[derive(Debug, Default)]
+pub(super) struct Paging {
+    pub(super) has_more: bool,
+    pub(super) next: Option<String>,
+    pub(super) prev: Option<String>,
+    pub(super) total_rows: Option<u64>,
+}
+
+impl Outcome {
+    /// Rows, whatever they answer; each of `tables` is its name, version, time and staleness.
+    pub(super) fn rows(rows: Vec<Value>, tables: Vec<Value>, paging: Paging) -> Self {
+        let Paging { has_more, next, prev, total_rows } = paging;
+        let told = json!({
+            "rows": rows, "tables": tables, "has_more": has_more, "next": next.is_some(),
+            "prev": prev.is_some(), "total_rows": total_rows,
+        });
+        Self { next, prev, ..Self::told(told) }
+    }
+
+    /// A description of a table, or of all.
+    pub(super) fn described(description: Value) -> Self {
+        Self::told(json!({ "description": description }))
+    }
+
+    pub(super) fn refused(refusal: Refusal) -> Self {
+        let Refusal { code, message, hint, line, column } = refusal;
+        Self::told(json!({ "code": code, "message": message, "hint": hint, "line": line, "column": column }))
+    }
+
+    fn told(told: Value) -> Self {
+        let Value::Object(said) = told else { panic!("no object: {told}") };
+        Self { said, columns: None, types: None, next: None, prev: None }
+    }
+
+    /// `answered`, or the code of the refusal.
+    pub(crate) fn code(&self) -> &str {
+        self.said.get("code").and_then(Value::as_str).unwrap_or("answered")
+    }
+
+    /// What two doors say differently, a line each. What one of them does not tell is not held against it.
+    pub(super) fn differences(&self, other: &Self) -> Vec<String> {
+        let names: Vec<&String> = self.said.keys().chain(other.said.keys()).collect();
+        let mut lines: Vec<String> = Vec::new();
+        for (at, name) in names.iter().enumerate() {
+            let (ours, theirs) = (self.said.get(*name), other.said.get(*name));
+            if ours != theirs && !names[..at].contains(name) {
+                lines.push(format!("{name}: {}\n    but: {}", shown(&json!(ours)), shown(&json!(theirs))));
+            }
+        }
+        for (name, ours, theirs) in
+            [("columns", &self.columns, &other.columns), ("types", &self.types, &other.types)]
+        {
+            if ours.is_some() && theirs.is_some() && ours != theirs {
+                lines.push(format!("{name}: {}\n    but: {}", shown(&json!(ours)), shown(&json!(theirs))));
+            }
+        }
+        lines
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        None => text,
+        Some((end, _)) => format!("{}\u{2026}", &text[..end]),
+    }
+}
+
+#[test]
+fn outcomes_differ_where_both_tell() {
+    let rows = |count: u64| {
+        Outcome::rows(vec![json!({ "a": count })], vec![], Paging { has_more: true, ..Paging::default() })
+    };
+    let named = |name: &str| Outcome { columns: Some(vec![name.to_owned()]), ..rows(1) };
+    assert!(rows(1).differences(&named("a")).is_empty());
+    assert_eq!(named("b").differences(&named("a")).len(), 1);
+    assert_eq!(rows(1).differences(&rows(2)).len(), 1);
+    let refused = Outcome::refused(Refusal { code: "not_found".to_owned(), ..Refusal::default() });
+    assert_eq!((rows(1).code(), refused.code()), ("answered", "not_found"));
+    assert!(rows(1).differences(&refused).len() > 3);
+}
