@@ -15,15 +15,11 @@ fn a_client_that_is_made_of_the_contract_sees_what_rest_shows() {
             let arguments = ["generated", &gateway.grpc_addr().to_string(), &token, &contract()];
             let seen = service(&python, &arguments).await;
             assert_eq!(seen["health"], "SERVING");
-            let listed: Vec<Value> = rest.get("/v1/tables").await.json()["tables"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|table| table["name"].clone())
-                .collect();
+            let listed = rest.get("/v1/tables").await.data();
+            let listed: Vec<Value> = listed.iter().map(|table| table["name"].clone()).collect();
             assert_eq!(seen["tables"], Value::from(listed));
 
-            let late = json!({ "filter": "dep_delay > 300", "select": ["carrier", "dep_delay"],
+            let late = json!({ "limit": 10_000, "filter": "dep_delay > 300", "select": ["carrier", "dep_delay"],
                 "order": "-dep_delay,flight_id" });
             let rows: Vec<Value> = rest
                 .post("/v1/tables/flights/query", &late)
