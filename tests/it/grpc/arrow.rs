@@ -16,7 +16,7 @@ use sluice_tests::json::rows;
 use crate::accounts;
 
 /// The rows of a stream; nothing of it has metadata.
-pub(super) fn read(bytes: &Bytes) -> Vec<Value> {
+fn read(bytes: &Bytes) -> Vec<Value> {
     let reader = StreamReader::try_new(Cursor::new(bytes.clone()), None).unwrap();
     let schema = reader.schema();
     assert!(schema.metadata().is_empty(), "{schema:?}");

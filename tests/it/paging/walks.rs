@@ -7,6 +7,7 @@ use arrow::datatypes::Int64Type;
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
+use sluice_proto::v1::{RowFormat, StreamRowsRequest};
 use sluice_tests::client::Caller;
 use sluice_tests::delta::HandTable;
 use sluice_tests::gateway::{Gateway, Setup, run};
@@ -346,10 +347,12 @@ async fn streamed(stage: &Stage, walk: &Walk) -> Vec<Value> {
         asked["order"] = json!(order);
     }
     let caller = stage.gateway.grpc_role(walk.viewer.role);
-    let streamed = stream_rows(&caller, questions::stream_rows("t", &asked)).await.unwrap();
+    let format = RowFormat::ArrowIpc.into();
+    let asked = StreamRowsRequest { format, ..questions::stream_rows("t", &asked) };
+    let streamed = stream_rows(&caller, asked).await.unwrap();
     assert!(streamed.failure.is_none(), "{:?}", streamed.failure);
     assert_eq!(streamed.head.meta.as_ref().unwrap().tables[0].version, walk.version);
-    streamed.json()
+    streamed.arrow_rows()
 }
 
 /// From the first page to the last, and from there back to the first.

@@ -1,5 +1,7 @@
 //! Reading a stream of rows: owns putting its messages together. Does not judge the rows.
 
+use arrow::array::RecordBatch;
+use arrow::ipc::reader::StreamReader;
 use serde_json::Value;
 use sluice_proto::v1::{
     Row, RowSet, StreamHead, StreamRowsRequest, StreamRowsResponse, StreamSqlRequest, StreamSqlResponse,
@@ -9,6 +11,7 @@ use tonic::{Status, Streaming};
 
 use super::GrpcCaller;
 use super::rows::rows;
+use crate::json;
 
 /// What came of a stream.
 #[derive(Debug, Default)]
@@ -32,8 +35,19 @@ enum Part {
 }
 
 impl Streamed {
-    /// The rows as JSON.
-    pub fn json(&self) -> Vec<Value> {
+    /// The rows of Arrow IPC as the REST door writes them.
+    ///
+    /// # Panics
+    ///
+    /// When they did not come so.
+    pub fn arrow_rows(&self) -> Vec<Value> {
+        let reader = StreamReader::try_new(self.arrow_ipc.as_slice(), None).expect("a stream");
+        let batches: Vec<RecordBatch> = reader.map(|batch| batch.expect("a batch")).collect();
+        json::rows(&batches)
+    }
+
+    /// The rows of values as the REST door writes them for readers whose numbers are doubles.
+    pub fn safe_rows(&self) -> Vec<Value> {
         rows(self.head.schema.as_ref().expect("a schema"), &self.rows)
     }
 
