@@ -25,12 +25,12 @@ fn metrics_name_no_table_column_or_subject() {
         let gateway = Gateway::demo().await;
         let _ = gateway
             .role("analyst")
-            .get("/v1/tables/customer/rows?filter=c_custkey%3D4711")
+            .get("/v1/tables/customer/rows?filter=c_mktsegment%3D'ZYXWVUT'")
             .await
             .expect_status(200);
         let metrics = gateway.nobody().get("/metrics").await.expect_status(200).text();
         assert!(metrics.contains("sluice_"), "{metrics}");
-        for word in ["customer", "c_custkey", "4711", "flights", "tester"] {
+        for word in ["customer", "c_mktsegment", "ZYXWVUT", "flights", "tester"] {
             assert!(!metrics.contains(word), "{word}: {metrics}");
         }
     });
