@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use sluice_policies::fingerprint::Fingerprint;
 
 use super::admission::Held;
-use super::error::QueryError;
+use super::error::{ErrorCode, QueryError};
 
 /// An answer on its way to its caller.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ fn unseen_bytes(data: &ArrayData, seen: &mut HashSet<usize>) -> usize {
 pub struct Response {
     /// Columns as the caller sees them, in the order asked for.
     pub schema: SchemaRef,
-    /// The rows.
+    /// The rows; for a lookup one, or none.
     pub batches: Vec<RecordBatch>,
     /// Paging, for statements that page.
     pub page: Option<PageInfo>,
@@ -67,6 +67,19 @@ pub struct Response {
     pub tables: Vec<TableMeta>,
     /// Time spent from admission to the last row.
     pub elapsed: Duration,
+}
+
+impl Response {
+    /// For doors that answer a lookup whose row is not there as they do one whose table is not.
+    ///
+    /// # Errors
+    /// `not_found`: there is no row.
+    pub fn require_row(&self) -> Result<(), QueryError> {
+        if self.batches.iter().any(|batch| batch.num_rows() > 0) {
+            return Ok(());
+        }
+        Err(QueryError::new(ErrorCode::NotFound, "no row has this key"))
+    }
 }
 
 /// Where a page stands.
@@ -181,6 +194,24 @@ mod tests {
         let all = buffer_bytes(std::slice::from_ref(&rows));
         assert!((8 * 4_096..9 * 4_096).contains(&all), "{all}");
         assert_eq!(buffer_bytes(&[rows.slice(0, 1), rows.slice(1, 4_095), rows.clone()]), all);
+    }
+
+    #[test]
+    fn a_row_is_required_of_a_lookup_and_batches_without_rows_are_none() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+        let row = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+        let answer = |batches: Vec<RecordBatch>| Response {
+            schema: row.schema(),
+            batches,
+            page: None,
+            total_rows: None,
+            tables: Vec::new(),
+            elapsed: Duration::ZERO,
+        };
+        assert!(answer(vec![row.slice(0, 0), row.clone()]).require_row().is_ok());
+        for none in [vec![], vec![row.slice(0, 0)]] {
+            assert_eq!(answer(none).require_row().unwrap_err().code, ErrorCode::NotFound);
+        }
     }
 
     #[test]

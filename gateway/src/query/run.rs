@@ -269,9 +269,6 @@ async fn lookup(shared: &Shared, query: &AuthorizedQuery, lookup: &Lookup) -> Re
         tie_key: [0; 16],
     };
     let page = page::read(&shared.engine, table, &page_query).await?;
-    if page.rows.num_rows() == 0 {
-        return Err(QueryError::new(ErrorCode::NotFound, "no row has this key"));
-    }
     Ok(Response {
         schema: page.rows.schema(),
         batches: vec![page.rows],

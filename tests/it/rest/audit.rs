@@ -42,6 +42,7 @@ fn an_event_names_the_version_and_the_policy_of_each_table() {
         let _ = ask("clerk", "page").get("/v1/tables/accounts/rows?limit=5").await.expect_status(200);
         let _ = ask("clerk", "sql").sql("select count(*) as n from accounts").await.expect_status(200);
         let _ = ask("clerk", "row").get("/v1/tables/accounts/rows/1").await.expect_status(200);
+        let _ = ask("clerk", "missing").get("/v1/tables/accounts/rows/999999").await.expect_status(404);
         let _ = ask("clerk", "table").get("/v1/tables/accounts").await.expect_status(200);
         let _ = ask("twin", "twin").get("/v1/tables/accounts/rows?limit=5").await.expect_status(200);
         let _ = ask("other", "other").get("/v1/tables/accounts/rows?limit=5").await.expect_status(200);
@@ -50,11 +51,17 @@ fn an_event_names_the_version_and_the_policy_of_each_table() {
         let page = event("page").await;
         let policy = page["policy"].as_str().expect("a policy").to_owned();
         assert_eq!(policy.len(), 16, "{page}");
-        for (id, rows) in [("page", 5), ("sql", 1), ("row", 1), ("table", 1)] {
+        for (id, outcome, rows) in [
+            ("page", "done", 5),
+            ("sql", "done", 1),
+            ("row", "done", 1),
+            ("missing", "not_found", 0),
+            ("table", "done", 1),
+        ] {
             let event = event(id).await;
             let expected = json!({
                 "request_id": id, "issuer": "tests", "subject": "tester", "role": "clerk", "table": "accounts",
-                "version": 3, "policy": policy, "outcome": "done", "rows": rows,
+                "version": 3, "policy": policy, "outcome": outcome, "rows": rows,
             });
             assert_eq!(event, expected);
         }

@@ -110,8 +110,11 @@ async fn encode<M: Message + 'static>(
 ) -> Result<(M, usize), QueryError> {
     let rows_bytes = held.bytes();
     let mut made = Grown::default();
+    if format == Format::Row {
+        response.require_row()?;
+    }
     let rows = match format {
-        Format::Values => {
+        Format::Values | Format::Row => {
             let encoding = values::rows(&response.batches, |size| {
                 made = size;
                 check_length(size.wire_bytes, bytes_max)?;

@@ -27,6 +27,8 @@ pub(super) enum Format {
     Values,
     /// As one Arrow IPC stream.
     ArrowIpc,
+    /// As the typed values of one row, without which there is no answer.
+    Row,
 }
 
 /// A question and how its answer is to come.
@@ -100,7 +102,7 @@ pub(super) fn lookup(asked: LookupRequest) -> Result<Question, Refusal> {
         key: key.collect::<Result<Vec<String>, Refusal>>()?,
     };
     let version = version(asked.version)?;
-    Ok(Question { statement: Statement::Lookup(lookup), version, format: Format::Values, text_field: None })
+    Ok(Question { statement: Statement::Lookup(lookup), version, format: Format::Row, text_field: None })
 }
 
 /// A query.

@@ -54,7 +54,7 @@ pub(super) async fn stream<M: Send + 'static>(
         }
     };
     let encoding = match format {
-        Format::Values => Encoding::Values,
+        Format::Values | Format::Row => Encoding::Values,
         Format::ArrowIpc => match Encoder::new(&rows.schema) {
             Ok(encoder) => Encoding::ArrowIpc(Box::new(encoder)),
             Err(error) => {

@@ -29,7 +29,7 @@ pub(super) enum Form {
     Rows,
     /// As `Rows`, and `"meta"` always lists the tables.
     RowsOfTables,
-    /// `"data"` is the one row.
+    /// `"data"` is the one row, without which there is no answer.
     Row,
 }
 
@@ -101,7 +101,10 @@ async fn encode(
 ) -> Result<Vec<u8>, QueryError> {
     let (open, close) = match form {
         Form::Rows | Form::RowsOfTables => ("{\"data\":[", "]"),
-        Form::Row => ("{\"data\":", ""),
+        Form::Row => {
+            response.require_row()?;
+            ("{\"data\":", "")
+        }
     };
     let rows_bytes = held.bytes();
     let mut out = open.as_bytes().to_vec();
