@@ -20,7 +20,7 @@ pub mod version_selector {
         AsOf(::prost_types::Timestamp),
     }
 }
-/// Where a page stands.
+/// Where a page stands. One without rows has no cursors: the rows on its other side are all that there are.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PageInfo {
     /// Opaque; give it as `cursor` to continue after the last row. Empty when there is nothing after it. Works in
@@ -30,12 +30,15 @@ pub struct PageInfo {
     /// Opaque; continues before the first row. Empty on the first page.
     #[prost(string, tag = "2")]
     pub prev_cursor: ::prost::alloc::string::String,
-    /// There are rows after this page, which was cut by rows or by bytes.
+    /// There are rows after this page.
     #[prost(bool, tag = "3")]
     pub has_more: bool,
     /// Rows that match in all; only when `count_exact` was set.
     #[prost(uint64, optional, tag = "4")]
     pub total_rows: ::core::option::Option<u64>,
+    /// There are rows before this page.
+    #[prost(bool, tag = "5")]
+    pub has_previous: bool,
 }
 /// What an answer is true of.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1282,6 +1285,9 @@ pub struct RowsRequest {
     /// How the rows come.
     #[prost(enumeration = "RowFormat", tag = "9")]
     pub format: i32,
+    /// Which side of `cursor` to read.
+    #[prost(enumeration = "Side", tag = "10")]
+    pub side: i32,
 }
 /// A page.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1536,6 +1542,40 @@ pub struct StreamHead {
     /// What the rows are true of. The time is that to the first row, without it.
     #[prost(message, optional, tag = "2")]
     pub meta: ::core::option::Option<AnswerMeta>,
+}
+/// A side of a cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Side {
+    /// The one that the cursor goes on to: after the page of a `next_cursor`, before that of a `prev_cursor`. The first
+    /// page when there is no cursor.
+    Unspecified = 0,
+    /// The rows after it. The first page when there is no cursor.
+    After = 1,
+    /// The rows before it. The last page when there is no cursor.
+    Before = 2,
+}
+impl Side {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SIDE_UNSPECIFIED",
+            Self::After => "SIDE_AFTER",
+            Self::Before => "SIDE_BEFORE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SIDE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SIDE_AFTER" => Some(Self::After),
+            "SIDE_BEFORE" => Some(Self::Before),
+            _ => None,
+        }
+    }
 }
 /// Generated client implementations.
 pub mod query_client {

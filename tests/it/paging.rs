@@ -4,4 +4,6 @@
 mod cursors;
 mod floats;
 mod model;
+mod sides;
+mod stage;
 mod walks;

@@ -51,7 +51,7 @@ pub struct PageQuery<'a> {
     pub rows_max: usize,
     /// Most bytes; one row is returned whatever its size.
     pub bytes_max: usize,
-    /// Where to continue; `None` starts at the first row.
+    /// Where to continue; `None` starts at the first row, or backward at the last.
     pub from: Option<Position>,
     /// Read the rows before `from` instead of those after it.
     pub backward: bool,

@@ -32,8 +32,19 @@ pub struct Select {
     pub limit: Option<usize>,
     /// Opaque position from an earlier page.
     pub cursor: Option<String>,
+    /// Side of the cursor to read; `None` is the one that the cursor goes on to, and the first page without one.
+    pub side: Option<Side>,
     /// Count every matching row as well.
     pub count_exact: bool,
+}
+
+/// A side of a cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The rows after it; without a cursor, the first of all.
+    After,
+    /// The rows before it; without a cursor, the last of all.
+    Before,
 }
 
 /// A boolean condition, as text or as a tree; both mean the same and are checked the same.

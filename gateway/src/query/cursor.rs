@@ -2,6 +2,9 @@
 //! a position; it is encrypted, authenticated and padded, because positions hold values that
 //! its bearer may not see. Any replica with the keys opens it. Does not read rows.
 
+pub(super) mod position;
+pub(super) mod walk;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,12 +17,14 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use sluice_policies::keys::{Key, KeyRing};
 
+use self::position::SealedPosition;
+use self::walk::Walk;
 use super::error::{ErrorCode, QueryError};
 use crate::config::cursors::CursorConfig;
-use crate::engine::page::{Boundary, Place, Position};
+use crate::engine::page::Position;
 
 /// First byte of every cursor. Another layout, or another byte order of keys, takes another one.
-const FORMAT: u8 = 4;
+const FORMAT: u8 = 5;
 
 /// Bytes of the nonce of AES-256-GCM-SIV (RFC 8452).
 const NONCE_BYTES: usize = 12;
@@ -30,24 +35,21 @@ const PAD_BYTES: usize = 128;
 /// A continuation of one question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Cursor {
-    /// The table's name.
-    pub(super) table: String,
-    /// The pinned version.
-    pub(super) version: u64,
-    /// Digest of the identity in the table's metadata: a table made anew under the name is another.
-    pub(super) table_id: Digest,
+    /// What it continues.
+    pub(super) walk: Walk,
     /// Where to continue.
     pub(super) position: SealedPosition,
-    /// The walk began by asking for a version.
-    pub(super) travels: bool,
-    /// Read the rows before the position.
+    /// It goes on to the rows before the position, unless a side is asked for.
     pub(super) backward: bool,
-    /// Digest of filter and order.
-    pub(super) question: Digest,
-    /// Fingerprint of the policy that it was made under.
-    pub(super) fingerprint: Digest,
     /// When it ends, in milliseconds since 1970.
     pub(super) expires_ms: u64,
+}
+
+impl Cursor {
+    /// Where to go on to that side; `None` if that is no position.
+    pub(super) fn position(&self, backward: bool) -> Option<Position> {
+        self.position.open(backward == self.backward)
+    }
 }
 
 /// The first 128 bits of a digest, in base64: enough to tell apart, short enough for a URL.
@@ -61,20 +63,8 @@ impl Digest {
     }
 }
 
-/// A [`Position`] as it is written down, in base64. Places have one length, whatever they are: the
-/// digits of a number would tell how many rows lie before it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum SealedPosition {
-    /// By place: file and row, big-endian.
-    Row(String),
-    /// By key.
-    Key(String),
-    /// By the key of the row at a place.
-    KeyOf(String),
-}
-
-/// Seals and opens cursors.
-#[derive(Debug)]
+/// Seals and opens cursors. Cheap to clone.
+#[derive(Debug, Clone)]
 pub(super) struct CursorSealer {
     keys: Arc<KeyRing>,
     life: Duration,
@@ -158,39 +148,6 @@ impl CursorSealer {
             cipher(key)?.decrypt(Nonce::from_slice(nonce), Payload { msg: sealed, aad: &header }).ok()?;
         Some((serde_json::from_slice(&plain).ok()?, id.to_owned()))
     }
-}
-
-impl SealedPosition {
-    /// What continues beside the outermost row of a page: the best first, and last what is short
-    /// whatever the row holds.
-    pub(super) fn beside(boundary: &Boundary) -> Vec<Self> {
-        let place = place_in_text(boundary.place);
-        match &boundary.key {
-            None => vec![Self::Row(place)],
-            Some(key) => vec![Self::Key(URL_SAFE_NO_PAD.encode(key)), Self::KeyOf(place)],
-        }
-    }
-
-    /// The position as the engine takes it; `None` if it is not one.
-    pub(super) fn position(&self) -> Option<Position> {
-        match self {
-            Self::Row(place) => place_from_text(place).map(Position::Row),
-            Self::Key(key) => URL_SAFE_NO_PAD.decode(key).ok().map(Position::Key),
-            Self::KeyOf(place) => place_from_text(place).map(Position::KeyOf),
-        }
-    }
-}
-
-fn place_in_text(place: Place) -> String {
-    let mut bytes = place.file.to_be_bytes().to_vec();
-    bytes.extend_from_slice(&place.row.to_be_bytes());
-    URL_SAFE_NO_PAD.encode(bytes)
-}
-
-fn place_from_text(text: &str) -> Option<Place> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    let (file, row) = bytes.split_first_chunk()?;
-    Some(Place { file: u32::from_be_bytes(*file), row: i64::from_be_bytes(row.try_into().ok()?) })
 }
 
 /// Key of the order in which rows come out of tables whose physical order is secret, where no

@@ -82,7 +82,7 @@ impl Response {
     }
 }
 
-/// Where a page stands.
+/// Where a page stands. One without rows has no cursors: the rows on its other side are all that there are.
 #[derive(Debug, Clone, Default)]
 pub struct PageInfo {
     /// Continues after the last row; absent when there is nothing after it.
@@ -91,6 +91,8 @@ pub struct PageInfo {
     pub prev_cursor: Option<String>,
     /// There are rows after this page.
     pub has_more: bool,
+    /// There are rows before this page.
+    pub has_previous: bool,
 }
 
 /// One table of an answer.

@@ -117,7 +117,7 @@ async fn run(
     // Whoever is gone has aborted this.
     let _gone = tables.send(query.tables().values().map(|table| meta(table)).collect());
     match query.statement() {
-        Statement::Select(select) if select.cursor.is_none() && !select.count_exact => {
+        Statement::Select(select @ Select { cursor: None, side: None, count_exact: false, .. }) => {
             rows(shared, &query, select, sink).await
         }
         Statement::Sql(sql) => {

@@ -42,6 +42,31 @@ const CONDITIONS: &[&str] = &[
 
 const ORDERS: &[&str] = &["", "big", "-big", "a,-big", "-a,id", "s", "id", "-id"];
 
+/// The side of a cursor that a page is on, and the cursor of it that the next page goes on from.
+type Step = (&'static str, &'static str);
+
+/// From the first page on and back; from the last one; and to the other side of each cursor.
+const STEPS: [&[Step]; 3] = [
+    &[
+        ("after", "next_cursor"),
+        ("after", "next_cursor"),
+        ("after", "prev_cursor"),
+        ("before", "prev_cursor"),
+    ],
+    &[
+        ("before", "prev_cursor"),
+        ("before", "prev_cursor"),
+        ("before", "next_cursor"),
+        ("after", "next_cursor"),
+    ],
+    &[
+        ("after", "next_cursor"),
+        ("before", "next_cursor"),
+        ("after", "prev_cursor"),
+        ("after", "next_cursor"),
+    ],
+];
+
 /// Places where something stops early, or where skipped files shift what a batch holds.
 const STATEMENTS: &[&str] = &[
     "select id, 100 / (a - 500) as q from events limit {n} offset {o}",
@@ -81,21 +106,23 @@ fn no_answer_tells_which_rows_are_hidden_between() {
                 assert_eq!(seen(&left), seen(&right), "{statement}");
                 failed += usize::from(left.status != 200);
             }
-            let order = ORDERS[random.random_range(0..ORDERS.len())];
-            failed += usize::from(walk(&twins, condition, order, &limit).await);
+            for steps in STEPS {
+                let order = ORDERS[random.random_range(0..ORDERS.len())];
+                failed += usize::from(walk(&twins, condition, order, &limit, steps).await);
+            }
         }
         assert!(failed > ROUNDS / 10, "only {failed} of the questions failed: nothing was at stake");
         assert!(failed < ROUNDS * STATEMENTS.len(), "{failed} of the questions failed: no page was seen");
     });
 }
 
-/// Three pages forwards and back; whether some page failed.
-async fn walk(twins: &[Caller; 2], condition: &str, order: &str, limit: &str) -> bool {
+/// Some pages from one end and back; whether one failed.
+async fn walk(twins: &[Caller; 2], condition: &str, order: &str, limit: &str, steps: &[Step]) -> bool {
     let mut cursors: Option<[String; 2]> = None;
-    for step in ["next_cursor", "next_cursor", "prev_cursor", "prev_cursor"] {
+    for (side, step) in steps {
         let mut pages = Vec::new();
         for (at, twin) in twins.iter().enumerate() {
-            let mut asked = vec![("filter", condition), ("limit", limit)];
+            let mut asked = vec![("filter", condition), ("limit", limit), ("side", side)];
             if !order.is_empty() {
                 asked.push(("order", order));
             }
@@ -104,12 +131,12 @@ async fn walk(twins: &[Caller; 2], condition: &str, order: &str, limit: &str) ->
             }
             pages.push(twin.ask("/v1/tables/events/rows", &asked).await);
         }
-        let told = format!("filter {condition}, order \"{order}\", limit {limit}, before the {step}");
+        let told = format!("filter {condition}, order \"{order}\", limit {limit}, {side}, before the {step}");
         assert_eq!(seen(&pages[0]), seen(&pages[1]), "{told}");
         if pages[0].status != 200 {
             return true;
         }
-        let next: Vec<Value> = pages.iter().map(|page| page.json()["page"][step].clone()).collect();
+        let next: Vec<Value> = pages.iter().map(|page| page.json()["page"][*step].clone()).collect();
         let [Some(left), Some(right)] = [next[0].as_str(), next[1].as_str()] else {
             assert_eq!(next[0].is_null(), next[1].is_null(), "{told}");
             return false;
@@ -119,12 +146,14 @@ async fn walk(twins: &[Caller; 2], condition: &str, order: &str, limit: &str) ->
     false
 }
 
-/// Everything but times, ids and cursors, and which of several failing rows was met first.
+/// Everything but times, ids and what cursors hold, and which of several failing rows was met first.
 fn seen(answer: &Answer) -> Value {
     let body = answer.json();
     let page = &body["page"];
+    let length = |cursor: &Value| cursor.as_str().map(str::len);
     json!({ "status": answer.status, "code": body["code"], "data": body["data"], "has_more": page["has_more"],
-        "next": page["next_cursor"].is_null(), "prev": page["prev_cursor"].is_null() })
+        "has_previous": page["has_previous"], "next": length(&page["next_cursor"]),
+        "prev": length(&page["prev_cursor"]) })
 }
 
 /// A lake with the visible rows of one seed and, between them, the hidden rows of another.

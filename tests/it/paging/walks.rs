@@ -1,199 +1,21 @@
 //! Walks over random tables: owns the property, and the writes between two pages.
 
-use std::collections::BTreeMap;
-
 use arrow::array::{AsArray, BooleanArray};
 use arrow::datatypes::Int64Type;
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use sluice_proto::v1::{RowFormat, StreamRowsRequest};
-use sluice_tests::client::Caller;
-use sluice_tests::delta::HandTable;
-use sluice_tests::gateway::{Gateway, Setup, run};
+use sluice_tests::gateway::{Setup, run};
 use sluice_tests::grpc::questions;
 use sluice_tests::grpc::stream::stream_rows;
-use sluice_tests::json::rows;
 use sluice_tests::random::seeded;
-use sluice_tests::waiting::until;
 
-use super::model::{
-    CONDITIONS, Condition, Key, Row, batch, compare, order_text, random_order, random_rows, schema,
-};
+use super::model::{order_text, random_order};
+use super::stage::{GROUPLESS, MASKED, POLICIES, READER, Stage, Viewer, Walk, definition, rows_of};
 
 const TABLES: usize = 6;
 const WALKS_PER_TABLE: usize = 9;
-const POLICIES: &str = "version: 1
-roles:
-  reader: { administrator: true, tables: { t: { columns: all } } }
-  masked: { tables: { t: { columns: '*', rows: 'grp < 2', masks: { name: null } } } }
-  groupless: { tables: { t: { columns: '*', rows: 'grp < 2', masks: { grp: null } } } }
-";
-
-/// Who walks, and what of a row there is for it.
-#[derive(Clone, Copy)]
-struct Viewer {
-    role: &'static str,
-    sees: fn(&Row) -> Option<Row>,
-}
-
-const READER: Viewer = Viewer { role: "reader", sees: |row| Some(row.clone()) };
-/// The table is clustered by what is masked for this one: its order of files is secret.
-const MASKED: Viewer = Viewer {
-    role: "masked",
-    sees: |row| row.group.is_some_and(|group| group < 2).then(|| Row { name: None, ..row.clone() }),
-};
-
-/// The same, with long names to order by.
-const GROUPLESS: Viewer = Viewer {
-    role: "groupless",
-    sees: |row| row.group.is_some_and(|group| group < 2).then(|| Row { group: None, ..row.clone() }),
-};
-
-fn definition(location: Value) -> Value {
-    json!({ "name": "t", "location": location, "clustered_by": ["name", "grp"] })
-}
-
-/// A table with its rows in the model, and a gateway over it.
-struct Stage {
-    gateway: Gateway,
-    table: HandTable,
-    rows: Vec<Row>,
-    next_id: i64,
-}
-
-impl Stage {
-    async fn build(random: &mut StdRng) -> Self {
-        // In the shortest of cursors there is no room for the keys of long names.
-        let cursors = match random.random_bool(0.5) {
-            true => json!({}),
-            false => json!({ "cursors": { "cursor_bytes_max": 1024 } }),
-        };
-        Self::build_with(random, cursors).await
-    }
-
-    async fn build_with(random: &mut StdRng, limits: Value) -> Self {
-        let setup = Setup::new("paging", POLICIES).table(definition(json!("t"))).with(limits);
-        let table =
-            HandTable::create(&setup.place("t"), &schema()).row_group_rows(random.random_range(3..20));
-        let table = if random.random_bool(0.3) { table.without_stats() } else { table };
-        let mut stage = Self { gateway: setup.start().await, table, rows: Vec::new(), next_id: 0 };
-        for _ in 0..random.random_range(2..5) {
-            stage.append(random);
-        }
-        stage.settle().await;
-        stage
-    }
-
-    fn append(&mut self, random: &mut StdRng) {
-        let mut batches = Vec::new();
-        for _ in 0..random.random_range(1..4) {
-            let count = random.random_range(3..40);
-            let fresh = random_rows(random, self.next_id, count);
-            self.next_id += i64::try_from(fresh.len()).unwrap();
-            batches.push(batch(&fresh));
-            self.rows.extend(fresh);
-        }
-        self.table.append(&batches);
-    }
-
-    /// A random write: more rows, fewer rows, or the same rows elsewhere.
-    fn disturb(&mut self, random: &mut StdRng) {
-        match random.random_range(0..3) {
-            0 => self.append(random),
-            1 => {
-                let rest = random.random_range(2..6);
-                self.table.delete(|rows| {
-                    let ids = rows.column(0).as_primitive::<Int64Type>();
-                    ids.iter().map(|id| id.map(|id| id % rest == 0)).collect::<BooleanArray>()
-                });
-                self.rows.retain(|row| row.id % rest != 0);
-            }
-            _ => {
-                self.table.compact();
-            }
-        }
-    }
-
-    /// Until the gateway has seen the newest version.
-    async fn settle(&self) {
-        let reader = self.gateway.role("reader");
-        let newest = self.table.version();
-        until("the gateway follows the table", || async {
-            let described = reader.get("/v1/tables/t").await;
-            (described.status == 200 && described.object()["version"].as_u64() == Some(newest)).then_some(())
-        })
-        .await;
-    }
-}
-
-/// One walk: how it is asked, and what it must meet.
-struct Walk {
-    viewer: Viewer,
-    order: Vec<Key>,
-    condition: Condition,
-    limit: usize,
-    version: u64,
-    /// Each id with its row as JSON.
-    expected: BTreeMap<i64, Value>,
-    model: BTreeMap<i64, Row>,
-}
-
-impl Walk {
-    fn plan(stage: &Stage, random: &mut StdRng, viewer: Viewer) -> Self {
-        let condition = CONDITIONS[random.random_range(0..CONDITIONS.len())];
-        let kept: Vec<Row> =
-            stage.rows.iter().filter_map(viewer.sees).filter(|row| (condition.holds)(row)).collect();
-        let as_json = rows(&[batch(&kept)]);
-        let expected = as_json.into_iter().map(|row| (row["id"].as_i64().unwrap(), row)).collect();
-        let model = kept.into_iter().map(|row| (row.id, row)).collect();
-        let limit = [1, 2, 3, 7, 20, 1000][random.random_range(0..6)];
-        Self {
-            viewer,
-            order: random_order(random),
-            condition,
-            limit,
-            version: stage.table.version(),
-            expected,
-            model,
-        }
-    }
-
-    async fn page(&self, caller: &Caller, cursor: Option<&str>) -> Value {
-        let order = order_text(&self.order);
-        let limit = self.limit.to_string();
-        let mut asked = vec![("filter", self.condition.sql), ("limit", limit.as_str())];
-        if !order.is_empty() {
-            asked.push(("order", &order));
-        }
-        if let Some(cursor) = cursor {
-            asked.push(("cursor", cursor));
-        }
-        let page = caller.ask("/v1/tables/t/rows", &asked).await.expect_status(200).json();
-        assert_eq!(page["meta"]["version"], json!(self.version), "a walk stays at its version");
-        page
-    }
-
-    /// Holds what a whole walk met against the model.
-    fn check(&self, met: &[Value]) {
-        let ids: Vec<i64> = met.iter().map(|row| row["id"].as_i64().unwrap()).collect();
-        let mut sorted = ids.clone();
-        sorted.sort_unstable();
-        let all: Vec<i64> = self.expected.keys().copied().collect();
-        assert_eq!(sorted, all, "every row once; order {:?}, filter {}", self.order, self.condition.sql);
-        for row in met {
-            assert_eq!(row, &self.expected[&row["id"].as_i64().unwrap()]);
-        }
-        for pair in ids.windows(2) {
-            let (before, after) = (&self.model[&pair[0]], &self.model[&pair[1]]);
-            assert!(
-                compare(&self.order, before, after).is_le(),
-                "{:?}: {before:?} before {after:?}",
-                self.order
-            );
-        }
-    }
-}
 
 #[test]
 fn every_row_of_the_pinned_version_is_met_once_in_order_whatever_is_written() {
@@ -358,20 +180,21 @@ async fn streamed(stage: &Stage, walk: &Walk) -> Vec<Value> {
 /// From the first page to the last, and from there back to the first.
 async fn there_and_back(stage: &Stage, walk: &Walk) {
     let caller = stage.gateway.role(walk.viewer.role);
-    let rows = |page: &Value| page["data"].as_array().unwrap().clone();
     let mut page = walk.page(&caller, None).await;
-    let mut met = rows(&page);
+    let mut met = rows_of(&page);
     while let Some(next) = page["page"]["next_cursor"].as_str() {
         page = walk.page(&caller, Some(next)).await;
-        met.extend(rows(&page));
+        met.extend(rows_of(&page));
         assert!(met.len() <= walk.expected.len(), "more rows than there are; order {:?}", walk.order);
     }
     walk.check(&met);
     assert_eq!(streamed(stage, walk).await, met, "the same rows as a stream; order {:?}", walk.order);
-    let mut back = rows(&page);
+    let mut back = rows_of(&page);
     while let Some(previous) = page["page"]["prev_cursor"].as_str() {
         page = walk.page(&caller, Some(previous)).await;
-        back.splice(0..0, rows(&page));
+        back.splice(0..0, rows_of(&page));
     }
     assert_eq!(back, met, "the same rows on the way back; order {:?}", walk.order);
+    let from_the_end = walk.whole_from_the_end(&caller).await;
+    assert_eq!(from_the_end, met, "the same rows from the end; order {:?}", walk.order);
 }

@@ -7,7 +7,7 @@ use sluice_tests::gateway::{Gateway, run};
 use sluice_tests::grpc::{GrpcCaller, questions};
 
 use super::statement::question;
-use super::suite::{ask, doors_of};
+use super::suite::{ROLES, ask, doors_of};
 
 const FIRST: &str =
     r#"rows flights {"limit":3,"order":"flight_id","filter":{"column":"flight_id","op":"gt","value":60}}"#;
@@ -41,6 +41,27 @@ fn every_door_takes_a_cursor_for_its_own_question_only() {
             let partner = doors_of(gateway, "partner");
             let outcomes = ask(&partner, &question(FIRST).unwrap(), cursor).await.unwrap();
             assert_eq!(outcomes[0].code(), "cursor_mismatch");
+        }
+    });
+}
+
+/// Pages of every door, and from either end of each, to either side.
+#[test]
+fn every_door_continues_any_cursor_to_either_side() {
+    run(async {
+        let gateway = Gateway::demo().await;
+        for role in ROLES {
+            let doors = doors_of(gateway, role);
+            let middle = ask(&doors, &question(FIRST).unwrap(), None).await.unwrap();
+            let middle = ask(&doors, &question(FIRST).unwrap(), middle[0].next.as_deref()).await.unwrap();
+            for cursor in middle.iter().flat_map(|page| [page.next.as_deref(), page.prev.as_deref()]) {
+                assert!(cursor.is_some());
+                for side in ["before", "after"] {
+                    let sided = FIRST.replacen('{', &format!(r#"{{"side":"{side}","#), 1);
+                    let outcomes = ask(&doors, &question(&sided).unwrap(), cursor).await.expect(role);
+                    assert_eq!(outcomes[0].code(), "answered");
+                }
+            }
         }
     });
 }

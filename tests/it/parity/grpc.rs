@@ -64,11 +64,12 @@ impl Grpc {
         }
         let answer = self.0.query().rows(self.0.request(asked)).await?.into_inner();
         let Some(rows_response::Rows::Values(set)) = &answer.rows else { panic!("{answer:?}") };
-        let PageInfo { next_cursor, prev_cursor, has_more, total_rows } =
+        let PageInfo { next_cursor, prev_cursor, has_more, has_previous, total_rows } =
             answer.page.clone().expect("a page");
         // An empty cursor is none.
         let cursor = |text: String| (!text.is_empty()).then_some(text);
-        let paging = Paging { has_more, next: cursor(next_cursor), prev: cursor(prev_cursor), total_rows };
+        let (next, prev) = (cursor(next_cursor), cursor(prev_cursor));
+        let paging = Paging { has_more, has_previous, next, prev, total_rows };
         Ok(answered(answer.schema.as_ref(), set, answer.meta.as_ref(), paging))
     }
 }

@@ -47,6 +47,7 @@ pub(super) struct Refusal {
 #[derive(Debug, Default)]
 pub(super) struct Paging {
     pub(super) has_more: bool,
+    pub(super) has_previous: bool,
     pub(super) next: Option<String>,
     pub(super) prev: Option<String>,
     pub(super) total_rows: Option<u64>,
@@ -55,10 +56,10 @@ pub(super) struct Paging {
 impl Outcome {
     /// Rows, whatever they answer; each of `tables` is its name, version, time and staleness.
     pub(super) fn rows(rows: Vec<Value>, tables: Vec<Value>, paging: Paging) -> Self {
-        let Paging { has_more, next, prev, total_rows } = paging;
+        let Paging { has_more, has_previous, next, prev, total_rows } = paging;
         let told = json!({
-            "rows": rows, "tables": tables, "has_more": has_more, "next": next.is_some(),
-            "prev": prev.is_some(), "total_rows": total_rows,
+            "rows": rows, "tables": tables, "has_more": has_more, "has_previous": has_previous,
+            "next": next.is_some(), "prev": prev.is_some(), "total_rows": total_rows,
         });
         Self { next, prev, ..Self::told(told) }
     }

@@ -119,6 +119,7 @@ fn rows(answer: &Answer) -> Outcome {
     let cursor = |name: &str| page[name].as_str().map(str::to_owned);
     let paging = Paging {
         has_more: page["has_more"] == true,
+        has_previous: page["has_previous"] == true,
         next: cursor("next_cursor"),
         prev: cursor("prev_cursor"),
         total_rows: page["total_rows"].as_u64(),

@@ -259,6 +259,8 @@ fn the_last_page_has_no_more() {
             .expect_status(200)
             .json();
         assert_eq!(none["data"], json!([]));
-        assert_eq!(none["page"], json!({ "next_cursor": null, "prev_cursor": null, "has_more": false }));
+        let nothing =
+            json!({ "next_cursor": null, "prev_cursor": null, "has_more": false, "has_previous": false });
+        assert_eq!(none["page"], nothing);
     });
 }

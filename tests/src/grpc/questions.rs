@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sluice_proto::v1::{
     AggregateRequest, Comparison, ComparisonOperator, Condition, DateUnit, Filter, FilterList,
     GetTableRequest, GroupKey, Literal, LookupRequest, Measure, MeasureFunction, Order, OrderKey,
-    RowsRequest, SqlRequest, StreamRowsRequest, StreamSqlRequest, VersionSelector, condition, filter,
+    RowsRequest, Side, SqlRequest, StreamRowsRequest, StreamSqlRequest, VersionSelector, condition, filter,
     literal, version_selector,
 };
 
@@ -56,6 +56,11 @@ pub fn rows(table: &str, body: &Value) -> RowsRequest {
         version: version(body),
         count_exact: body["count"] == "exact",
         format: 0,
+        side: match body["side"].as_str() {
+            None => Side::Unspecified,
+            Some(side) => Side::from_str_name(&format!("SIDE_{}", side.to_uppercase())).expect("a side"),
+        }
+        .into(),
     }
 }
 

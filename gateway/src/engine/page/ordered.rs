@@ -151,8 +151,9 @@ fn page(bound: &Bound<'_>, schema: &SchemaRef, found: &RecordBatch) -> Result<Pa
     let more = found.num_rows() > fit;
     bound.answer_for(&found.slice(0, fit + usize::from(more)))?;
     let rows = if bound.query.backward { reverse(&found.slice(0, fit))? } else { found.slice(0, fit) };
-    let (more_before, more_after) =
-        if bound.query.backward { (more, true) } else { (bound.query.from.is_some(), more) };
+    // The row that the page continues at is on its other side.
+    let continues = bound.query.from.is_some();
+    let (more_before, more_after) = if bound.query.backward { (more, continues) } else { (continues, more) };
     let last = rows.num_rows().checked_sub(1);
     let (mut before, mut after) = (None, None);
     if let Some(last) = last {

@@ -12,7 +12,7 @@ use futures::StreamExt;
 
 use super::position::{place, places};
 use super::{Bound, Boundary, Page, Place, Position};
-use crate::engine::error::{Complaint, EngineError};
+use crate::engine::error::EngineError;
 use crate::engine::row_size::{row_bytes, rows_within};
 use crate::engine::scan::ScanFile;
 use crate::engine::scan::prune::num_records;
@@ -52,20 +52,20 @@ pub(super) async fn forward(bound: &Bound<'_>) -> Result<Page, EngineError> {
     page(bound, &rows.slice(0, fit), start.is_some(), more_after)
 }
 
-/// The last rows before the position.
+/// The last rows before the position, or of the table.
 pub(super) async fn backward(bound: &Bound<'_>) -> Result<Page, EngineError> {
-    let Some(Place { file, row }) = start(bound)? else {
-        return Err(EngineError::InvalidRequest(Complaint::new("there is nothing before the first row")));
-    };
-    let ordinals = (0..=file as usize).collect();
-    let files = bound.table.candidates(&bound.crossing, ordinals)?;
+    let start = start(bound)?;
+    let until = start.map_or(bound.table.snapshot.files().len(), |place| place.file as usize + 1);
+    let files = bound.table.candidates(&bound.crossing, (0..until).collect())?;
     // Found from the position towards the start, a window at a time; each window in file order.
     let mut windows = Found::new(bound, End::Last);
     let mut window_rows = (windows.rows_max as u64).saturating_mul(2);
     for ordinal in files.into_iter().rev() {
         let data_file = &bound.table.snapshot.files()[ordinal];
-        let end = if ordinal == file as usize { Some(row.unsigned_abs()) } else { num_records(data_file) };
-        let mut to_row = end;
+        let mut to_row = match start {
+            Some(Place { file, row }) if file as usize == ordinal => Some(row.unsigned_abs()),
+            _ => num_records(data_file),
+        };
         loop {
             let from_row = to_row.map_or(0, |to| to.saturating_sub(window_rows));
             let mut found = Found::new(bound, End::Last);
@@ -90,7 +90,7 @@ pub(super) async fn backward(bound: &Bound<'_>) -> Result<Page, EngineError> {
     let more_before = rows.num_rows() > fit;
     let relied_on = fit + usize::from(more_before);
     bound.answer_for(&rows.slice(rows.num_rows() - relied_on, relied_on))?;
-    page(bound, &nearest.slice(wanted - fit, fit), more_before, true)
+    page(bound, &nearest.slice(wanted - fit, fit), more_before, start.is_some())
 }
 
 fn page(

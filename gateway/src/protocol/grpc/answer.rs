@@ -156,6 +156,7 @@ fn page_message(page: &PageInfo, total_rows: Option<u64>) -> PageMessage {
         next_cursor: page.next_cursor.clone().unwrap_or_default(),
         prev_cursor: page.prev_cursor.clone().unwrap_or_default(),
         has_more: page.has_more,
+        has_previous: page.has_previous,
         total_rows,
     }
 }

@@ -6,7 +6,7 @@ use sluice_proto::v1::version_selector::Selector;
 use sluice_proto::v1::{
     AggregateRequest, Condition, DateUnit, GroupKey as GroupKeyMessage, Literal as LiteralMessage,
     LookupRequest, Measure as MeasureMessage, MeasureFunction as FunctionMessage, RowFormat, RowsRequest,
-    SqlRequest, StreamRowsRequest, StreamSqlRequest, VersionSelector as VersionMessage,
+    Side as SideMessage, SqlRequest, StreamRowsRequest, StreamSqlRequest, VersionSelector as VersionMessage,
 };
 
 use super::condition::{filter, order};
@@ -14,7 +14,7 @@ use super::literal::literal;
 use super::refusal::Refusal;
 use crate::config::limits::LimitsConfig;
 use crate::engine::statement::{
-    Aggregate, Filter, GroupKey, Literal, Lookup, Measure, MeasureFunction, Select, Sql, Statement,
+    Aggregate, Filter, GroupKey, Literal, Lookup, Measure, MeasureFunction, Select, Side, Sql, Statement,
 };
 use crate::protocol::row_limit::row_limit;
 use crate::query::error::{ErrorCode, QueryError};
@@ -53,6 +53,7 @@ pub(super) fn rows(asked: RowsRequest, limits: &LimitsConfig) -> Result<Question
         order: order(asked.order).map_err(|refusal| refusal.inside("order"))?,
         limit: limit(asked.limit)?,
         cursor: some_text(asked.cursor),
+        side: side(asked.side)?,
         count_exact: asked.count_exact,
     };
     let text_field = matches!(select.filter, Some(Filter::Text(_))).then_some("where.text");
@@ -121,8 +122,9 @@ pub(super) fn sql(asked: SqlRequest) -> Result<Question, Refusal> {
 /// A field that does not hold, by its path.
 pub(super) fn stream_rows(asked: StreamRowsRequest, limits: &LimitsConfig) -> Result<Question, Refusal> {
     let StreamRowsRequest { table, select, r#where, order, limit, version, format } = asked;
-    let (cursor, count_exact) = (String::new(), false);
-    rows(RowsRequest { table, select, r#where, order, limit, cursor, version, count_exact, format }, limits)
+    let page =
+        RowsRequest { table, select, r#where, order, limit, version, format, ..RowsRequest::default() };
+    rows(page, limits)
 }
 
 /// A query whose rows are streamed.
@@ -213,6 +215,15 @@ fn format(number: i32) -> Result<Format, Refusal> {
     }
 }
 
+fn side(number: i32) -> Result<Option<Side>, Refusal> {
+    match SideMessage::try_from(number) {
+        Ok(SideMessage::Unspecified) => Ok(None),
+        Ok(SideMessage::After) => Ok(Some(Side::After)),
+        Ok(SideMessage::Before) => Ok(Some(Side::Before)),
+        Err(_) => Err(unknown("side", "side")),
+    }
+}
+
 fn limit(asked: Option<u64>) -> Result<Option<usize>, Refusal> {
     row_limit(asked).map_err(|error| Refusal::of_field(error, "limit"))
 }
@@ -252,9 +263,11 @@ mod tests {
         let question = rows(asked, &LimitsConfig::default()).unwrap();
         let Statement::Select(select) = question.statement else { panic!("no page") };
         assert!(select.columns.is_none() && select.filter.is_none() && select.cursor.is_none());
-        assert_eq!((select.limit, question.format), (None, Format::Values));
+        assert_eq!((select.limit, select.side, question.format), (None, None, Format::Values));
         assert_eq!(question.version, VersionSelector::Latest);
         let asked = RowsRequest { limit: Some(0), ..RowsRequest::default() };
+        assert_eq!(code(rows(asked, &LimitsConfig::default())), ErrorCode::InvalidRequest);
+        let asked = RowsRequest { side: 3, ..RowsRequest::default() };
         assert_eq!(code(rows(asked, &LimitsConfig::default())), ErrorCode::InvalidRequest);
         let asked = RowsRequest { format: 3, ..RowsRequest::default() };
         assert_eq!(code(rows(asked, &LimitsConfig::default())), ErrorCode::InvalidRequest);

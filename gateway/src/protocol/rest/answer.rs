@@ -149,6 +149,7 @@ struct PageBody<'a> {
     next_cursor: Option<&'a str>,
     prev_cursor: Option<&'a str>,
     has_more: bool,
+    has_previous: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     total_rows: Option<u64>,
 }
@@ -159,6 +160,7 @@ impl<'a> PageBody<'a> {
             next_cursor: page.next_cursor.as_deref(),
             prev_cursor: page.prev_cursor.as_deref(),
             has_more: page.has_more,
+            has_previous: page.has_previous,
             total_rows,
         }
     }

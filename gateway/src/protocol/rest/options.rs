@@ -1,8 +1,9 @@
 //! What several calls have in common among their parameters: owns the texts of `version`,
-//! `as_of` and `count`, and whole numbers. Does not know what they are applied to.
+//! `as_of`, `side` and `count`, and whole numbers. Does not know what they are applied to.
 
 use chrono::{DateTime, Utc};
 
+use crate::engine::statement::Side;
 use crate::query::error::{ErrorCode, QueryError};
 use crate::query::request::VersionSelector;
 
@@ -30,6 +31,16 @@ pub(super) fn whole(name: &str, text: Option<&str>) -> Result<Option<u64>, Query
     match text.parse::<u64>() {
         Ok(number) if digits => Ok(Some(number)),
         _ => Err(invalid(&format!("\"{name}\" is not a whole number"))),
+    }
+}
+
+/// The side of a cursor that is asked for.
+pub(super) fn side(text: Option<&str>) -> Result<Option<Side>, QueryError> {
+    match text {
+        None => Ok(None),
+        Some("after") => Ok(Some(Side::After)),
+        Some("before") => Ok(Some(Side::Before)),
+        Some(_) => Err(invalid("\"side\" takes \"after\" and \"before\"")),
     }
 }
 
@@ -61,6 +72,16 @@ mod tests {
         ));
         assert!(version_selector(Some(3), Some("2026-01-31T05:00:00Z")).is_err());
         assert!(version_selector(None, Some("yesterday")).is_err());
+    }
+
+    #[test]
+    fn sides_are_named() {
+        assert_eq!(side(None).unwrap(), None);
+        assert_eq!(side(Some("after")).unwrap(), Some(Side::After));
+        assert_eq!(side(Some("before")).unwrap(), Some(Side::Before));
+        for text in ["", "Before", "end"] {
+            assert!(side(Some(text)).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::answer::{Form, answer};
 use super::body::{Body, Object, Whole};
 use super::call::{Call, typed};
 use super::filter::parse_filter;
-use super::options::{count_exact, version_selector};
+use super::options::{count_exact, side, version_selector};
 use super::problem::Problem;
 use crate::engine::statement::{OrderKey, Select, Statement};
 use crate::protocol::names::{parse_order, parse_order_key};
@@ -35,6 +35,7 @@ pub(super) async fn page(State(door): State<Arc<RestDoor>>, request: Request) ->
         order: order_keys(asked.order.as_ref())?,
         limit: row_limit(asked.limit.map(|Whole(limit)| limit))?,
         cursor: asked.cursor,
+        side: side(asked.side.as_deref())?,
         count_exact: count_exact(asked.count.as_deref())?,
     };
     drop(bytes);
@@ -50,6 +51,7 @@ struct QueryBody<'a> {
     order: Option<Value>,
     limit: Option<Whole>,
     cursor: Option<String>,
+    side: Option<String>,
     version: Option<Whole>,
     as_of: Option<String>,
     count: Option<String>,
@@ -57,7 +59,7 @@ struct QueryBody<'a> {
 
 impl<'a> Body<'a> for QueryBody<'a> {
     const FIELDS: &'static [&'static str] =
-        &["select", "filter", "order", "limit", "cursor", "version", "as_of", "count"];
+        &["select", "filter", "order", "limit", "cursor", "side", "version", "as_of", "count"];
 }
 
 /// Sort keys: text as in the query string, or an array of keys, each as text or as

@@ -1,5 +1,5 @@
-//! `GET /v1/tables/{table}/rows?select=&filter=&order=&limit=&cursor=&version=&as_of=&count=`: a page of
-//! rows. Owns the parameters' names. Does not read their values.
+//! `GET /v1/tables/{table}/rows?select=&filter=&order=&limit=&cursor=&side=&version=&as_of=&count=`: a page
+//! of rows. Owns the parameters' names. Does not read their values.
 
 use std::sync::Arc;
 
@@ -9,13 +9,14 @@ use axum::response::Response;
 use super::RestDoor;
 use super::answer::{Form, answer};
 use super::call::Call;
-use super::options::{count_exact, version_selector, whole};
+use super::options::{count_exact, side, version_selector, whole};
 use super::problem::Problem;
 use crate::engine::statement::{Filter, Select, Statement};
 use crate::protocol::names::{parse_order, parse_select};
 use crate::protocol::row_limit::row_limit;
 
-const PARAMS: [&str; 8] = ["select", "filter", "order", "limit", "cursor", "version", "as_of", "count"];
+const PARAMS: [&str; 9] =
+    ["select", "filter", "order", "limit", "cursor", "side", "version", "as_of", "count"];
 
 /// Answers a page.
 pub(super) async fn page(State(door): State<Arc<RestDoor>>, request: Request) -> Result<Response, Problem> {
@@ -29,6 +30,7 @@ pub(super) async fn page(State(door): State<Arc<RestDoor>>, request: Request) ->
         order: params.get("order").map(parse_order).transpose()?.unwrap_or_default(),
         limit: row_limit(whole("limit", params.get("limit"))?)?,
         cursor: params.get("cursor").map(str::to_owned),
+        side: side(params.get("side"))?,
         count_exact: count_exact(params.get("count"))?,
     };
     answer(&door, call, Statement::Select(select), version, Form::Rows).await

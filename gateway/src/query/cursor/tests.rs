@@ -5,21 +5,31 @@ use std::sync::Arc;
 
 use sluice_policies::keys::KeyRing;
 
-use super::{Cursor, CursorSealer, Digest, SealedPosition};
+use super::position::SealedPosition;
+use super::walk::{SealedWalk, Walk};
+use super::{Cursor, CursorSealer, Digest};
 use crate::config::cursors::CursorConfig;
 use crate::engine::page::{Boundary, Place, Position};
 use crate::query::error::ErrorCode;
 
-fn cursor(key: &str) -> Cursor {
-    Cursor {
-        table: "flights".to_owned(),
+const LAST: Place = Place { file: u32::MAX, row: i64::MAX };
+
+fn walk(table: &str) -> Walk {
+    Walk {
+        table: table.to_owned(),
         version: 3,
         table_id: Digest::of(&[3; 32]),
-        position: SealedPosition::Key(key.to_owned()),
         travels: false,
-        backward: true,
         question: Digest::of(&[1; 32]),
         fingerprint: Digest::of(&[2; 32]),
+    }
+}
+
+fn cursor(key: &str) -> Cursor {
+    Cursor {
+        walk: walk("flights"),
+        position: SealedPosition::Key { key: key.to_owned(), place: "A".repeat(16) },
+        backward: true,
         expires_ms: u64::MAX,
     }
 }
@@ -64,29 +74,6 @@ fn a_cursor_past_its_end_is_expired() {
 }
 
 #[test]
-fn a_place_is_written_in_one_length() {
-    for (file, row) in [(0, 0), (0, 9), (7, 5_000), (u32::MAX, i64::MAX)] {
-        let place = Place { file, row };
-        let [SealedPosition::Row(text)] = &SealedPosition::beside(&Boundary { place, key: None })[..] else {
-            panic!("a place is more or less than one")
-        };
-        assert_eq!(text.len(), 16);
-        assert_eq!(SealedPosition::Row(text.clone()).position(), Some(Position::Row(place)));
-    }
-    for garbled in ["", "AAAA", "AAAAAAAAAAAAAAAAAAAA"] {
-        assert!(SealedPosition::Row(garbled.to_owned()).position().is_none());
-    }
-}
-
-#[test]
-fn a_key_comes_before_its_place_and_both_continue() {
-    let place = Place { file: 1, row: 2 };
-    let sealed = SealedPosition::beside(&Boundary { place, key: Some(vec![0, 255]) });
-    let positions: Vec<_> = sealed.iter().map(|sealed| sealed.position().unwrap()).collect();
-    assert_eq!(positions, [Position::Key(vec![0, 255]), Position::KeyOf(place)]);
-}
-
-#[test]
 fn a_cursor_over_the_longest_is_not_made() {
     let (roomy, wanted) = (sealer(), cursor(&"A".repeat(3_000)));
     let bytes = roomy.seal("k1", &wanted).unwrap().unwrap().len();
@@ -104,10 +91,10 @@ fn a_place_fits_the_shortest_cursors_whatever_the_names() {
         bytes_max: crate::config::cursors::CURSOR_BYTES_FLOOR,
         ..sealer()
     };
-    let place = Place { file: u32::MAX, row: i64::MAX };
-    let sealed = SealedPosition::beside(&Boundary { place, key: Some(vec![0; 4_096]) });
-    let longest = Cursor { table: "t".repeat(128), position: sealed[1].clone(), ..cursor("") };
-    assert!(sealer.seal(&key_id, &longest).unwrap().is_some());
+    let walk = SealedWalk::new(&sealer, &key_id, Walk { version: u64::MAX, ..walk(&"t".repeat(128)) });
+    let boundary = Boundary { place: LAST, key: Some(vec![0; 4_096]) };
+    let text = walk.beside(&boundary, true).unwrap();
+    assert_eq!(sealer.open(&text).unwrap().0.position(true), Some(Position::KeyOf(LAST)));
 }
 
 #[test]
@@ -116,4 +103,34 @@ fn lengths_of_short_values_do_not_show() {
     let short = sealer.seal("k1", &cursor("A")).unwrap().unwrap();
     let longer = sealer.seal("k1", &cursor("AAAAAAAAAAAAAAAA")).unwrap().unwrap();
     assert_eq!(short.len(), longer.len());
+}
+
+#[test]
+fn a_key_serves_the_side_that_it_was_made_for() {
+    let sealer = sealer();
+    let walk = SealedWalk::new(&sealer, "k1", walk("flights"));
+    for backward in [false, true] {
+        let text = walk.beside(&Boundary { place: LAST, key: Some(vec![7]) }, backward).unwrap();
+        let (cursor, _) = sealer.open(&text).unwrap();
+        assert_eq!(cursor.position(backward), Some(Position::Key(vec![7])));
+        assert_eq!(cursor.position(!backward), Some(Position::KeyOf(LAST)));
+    }
+}
+
+#[test]
+fn a_cursor_of_another_walk_is_refused() {
+    let own = walk("flights");
+    assert!(own.check(&own).is_ok());
+    let other = Digest::of(&[9; 32]);
+    for (walk, about) in [
+        (walk("planes"), "question"),
+        (Walk { table_id: other.clone(), ..walk("flights") }, "question"),
+        (Walk { question: other.clone(), ..walk("flights") }, "question"),
+        (Walk { version: 4, ..walk("flights") }, "version"),
+        (Walk { fingerprint: other, ..walk("flights") }, "policy"),
+    ] {
+        let refused = own.check(&walk).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::CursorMismatch);
+        assert!(refused.message.contains(about), "{}", refused.message);
+    }
 }

@@ -57,9 +57,10 @@ fn sql_over_one_table_lists_it_too() {
 
 #[test]
 fn cursors_that_are_absent_are_null() {
-    let page = PageInfo { next_cursor: None, prev_cursor: Some("p".to_owned()), has_more: false };
+    let page = PageInfo { prev_cursor: Some("p".to_owned()), has_previous: true, ..PageInfo::default() };
     let plain = serde_json::to_value(PageBody::of(&page, None)).unwrap();
-    assert_eq!(plain, json!({"next_cursor": null, "prev_cursor": "p", "has_more": false}));
+    let expected = json!({"next_cursor": null, "prev_cursor": "p", "has_more": false, "has_previous": true});
+    assert_eq!(plain, expected);
     let counted = serde_json::to_value(PageBody::of(&page, Some(5))).unwrap();
     assert_eq!(counted["total_rows"], json!(5));
 }

@@ -1,0 +1,118 @@
+//! One page of rows: owns its limits, the check of the cursor that it continues and the cursors that it gives. Does
+//! not read rows.
+
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::Opened;
+use crate::engine::authorized::AuthorizedQuery;
+use crate::engine::error::EngineError;
+use crate::engine::page::{self, Page, PageQuery, Position};
+use crate::engine::secured::SecuredTable;
+use crate::engine::statement::{Filter, OrderKey, Select, Side};
+use crate::query::Shared;
+use crate::query::cursor::Digest;
+use crate::query::cursor::walk::{SealedWalk, Walk};
+use crate::query::error::{ErrorCode, QueryError};
+use crate::query::response::{PageInfo, Response};
+
+/// Answers a page.
+pub(super) async fn select(
+    shared: &Shared,
+    query: &AuthorizedQuery,
+    select: &Select,
+    opened: Opened,
+    travels: bool,
+) -> Result<Response, QueryError> {
+    let table = query.table()?;
+    let walk = Walk::over(table, question(table, select.filter.as_ref(), &select.order)?, travels);
+    if let Some((cursor, _)) = &opened {
+        walk.check(&cursor.walk)?;
+    }
+    let (from, backward) = start(select.side, &opened)?;
+    let key_id = opened.as_ref().map_or(shared.sealer.current_key(), |(_, id)| id);
+    let filter = match &select.filter {
+        Some(filter) => Some(page::filter(&shared.engine, table, filter)?),
+        None => None,
+    };
+    let tie_key = shared
+        .sealer
+        .tie_key(key_id, table.snapshot().table_id())
+        .ok_or_else(|| QueryError::internal("no key for ties"))?;
+    let page_query = PageQuery {
+        columns: select.columns.as_deref(),
+        filter: filter.clone(),
+        order: &select.order,
+        rows_max: page_rows(shared, table, select.limit)?,
+        bytes_max: shared.limits.page_bytes_max,
+        backward,
+        from,
+        tie_key,
+    };
+    let read = page::read(&shared.engine, table, &page_query).await;
+    let page = read.map_err(|error| if opened.is_some() { expired_if_gone(error) } else { error })?;
+    let total_rows = match select.count_exact {
+        true => Some(page::count(&shared.engine, table, filter).await?),
+        false => None,
+    };
+    let info = page_info(&SealedWalk::new(&shared.sealer, key_id, walk), &page)?;
+    Ok(Response {
+        schema: page.rows.schema(),
+        batches: vec![page.rows],
+        page: Some(info),
+        total_rows,
+        tables: Vec::new(),
+        elapsed: Duration::ZERO,
+    })
+}
+
+/// Where the page starts, and whether it goes backward from there.
+fn start(side: Option<Side>, opened: &Opened) -> Result<(Option<Position>, bool), QueryError> {
+    let own = opened.as_ref().is_some_and(|(cursor, _)| cursor.backward);
+    let backward = side.map_or(own, |side| side == Side::Before);
+    let Some((cursor, _)) = opened else { return Ok((None, backward)) };
+    let position = cursor.position(backward);
+    let invalid = || QueryError::new(ErrorCode::CursorInvalid, "the cursor is not valid");
+    Ok((Some(position.ok_or_else(invalid)?), backward))
+}
+
+/// Files that a pinned version needs may have been vacuumed since.
+fn expired_if_gone(error: EngineError) -> EngineError {
+    if error.is_missing_file() { EngineError::Expired } else { error }
+}
+
+/// Digest of what a cursor continues: everything that decides which rows come in which order.
+fn question(table: &SecuredTable, filter: Option<&Filter>, order: &[OrderKey]) -> Result<Digest, QueryError> {
+    let text = serde_json::to_vec(&(table.name(), filter, order)).map_err(QueryError::internal)?;
+    let mut digest = Sha256::new();
+    digest.update(b"sluice question");
+    digest.update(text);
+    Ok(Digest::of(&digest.finalize().into()))
+}
+
+fn page_rows(shared: &Shared, table: &SecuredTable, asked: Option<usize>) -> Result<usize, QueryError> {
+    let most =
+        shared.limits.page_rows_max.min(table.table().definition().page_rows_max.unwrap_or(usize::MAX));
+    match asked {
+        Some(0) => Err(QueryError::new(ErrorCode::InvalidRequest, "\"limit\" must be at least 1")),
+        Some(rows) if rows > most => Err(QueryError::new(
+            ErrorCode::InvalidRequest,
+            format!("\"limit\" is over the most rows of a page, {most}"),
+        )
+        .with_hint("ask for less, and continue with the cursor")),
+        Some(rows) => Ok(rows),
+        None => Ok(shared.limits.page_rows_default.min(most)),
+    }
+}
+
+fn page_info(walk: &SealedWalk, page: &Page) -> Result<PageInfo, QueryError> {
+    let next = page.after.as_ref().filter(|_| page.more_after);
+    let prev = page.before.as_ref().filter(|_| page.more_before);
+    Ok(PageInfo {
+        next_cursor: next.map(|boundary| walk.beside(boundary, false)).transpose()?,
+        prev_cursor: prev.map(|boundary| walk.beside(boundary, true)).transpose()?,
+        has_more: page.more_after,
+        has_previous: page.more_before,
+    })
+}
