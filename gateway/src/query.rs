@@ -9,6 +9,7 @@ pub mod error;
 pub mod lifecycle;
 pub mod request;
 pub mod response;
+pub mod row_cursors;
 mod run;
 pub mod stream;
 

@@ -4,6 +4,7 @@
 mod cursors;
 mod floats;
 mod model;
+mod row_cursors;
 mod sides;
 mod stage;
 mod walks;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use sluice_gateway::app::{App, RunningApp};
 use sluice_gateway::config::Config;
 use sluice_gateway::demo::{self, DemoOptions};
+use sluice_gateway::query::QueryService;
 use sluice_policies::keys::KeyRing;
 use sluice_policies::token::{MintSpec, mint};
 use tempfile::TempDir;
@@ -189,6 +190,11 @@ impl Gateway {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.app.http_addr
+    }
+
+    /// Its pipeline, for questions that no door asks.
+    pub fn service(&self) -> &QueryService {
+        &self.app.service
     }
 
     /// Where it listens for gRPC, if it does.

@@ -21,7 +21,7 @@ use datafusion::logical_expr::{Expr, lit};
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 
 use self::condition::Condition;
-pub use self::position::{Boundary, Place, Position};
+pub use self::position::{Boundary, Place, Places, Position};
 pub use self::walk::walk;
 use super::error::wording::types_in_words;
 use super::error::{Complaint, EngineError};
@@ -64,6 +64,10 @@ pub struct PageQuery<'a> {
 pub struct Page {
     /// The rows in the asked order.
     pub rows: RecordBatch,
+    /// Where each of them stands.
+    pub places: Places,
+    /// The rows come in file order: a place alone says what comes after it.
+    pub in_file_order: bool,
     /// Its first row, of a page that has any.
     pub before: Option<Boundary>,
     /// Its last row, of a page that has any.

@@ -36,6 +36,8 @@ pub struct Select {
     pub side: Option<Side>,
     /// Count every matching row as well.
     pub count_exact: bool,
+    /// Give a cursor for every row as well.
+    pub row_cursors: bool,
 }
 
 /// A side of a cursor.

@@ -11,6 +11,7 @@ use sluice_policies::fingerprint::Fingerprint;
 
 use super::admission::Held;
 use super::error::{ErrorCode, QueryError};
+use super::row_cursors::RowCursors;
 
 /// An answer on its way to its caller.
 #[derive(Debug)]
@@ -23,12 +24,13 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Counts the rows of an answer.
+    /// Counts the rows of an answer, and what their cursors are made of.
     ///
     /// # Errors
     /// As [`Held::resize`].
     pub(super) fn of(response: Response, mut held: Held) -> Result<Self, QueryError> {
-        held.resize(buffer_bytes(&response.batches))?;
+        let cursors = response.page.as_ref().and_then(|page| page.row_cursors.as_ref());
+        held.resize(buffer_bytes(&response.batches) + cursors.map_or(0, RowCursors::bytes))?;
         Ok(Self { response, held })
     }
 }
@@ -93,6 +95,8 @@ pub struct PageInfo {
     pub has_more: bool,
     /// There are rows before this page.
     pub has_previous: bool,
+    /// A cursor for each row, where asked for.
+    pub row_cursors: Option<RowCursors>,
 }
 
 /// One table of an answer.

@@ -117,9 +117,9 @@ async fn run(
     // Whoever is gone has aborted this.
     let _gone = tables.send(query.tables().values().map(|table| meta(table)).collect());
     match query.statement() {
-        Statement::Select(select @ Select { cursor: None, side: None, count_exact: false, .. }) => {
-            rows(shared, &query, select, sink).await
-        }
+        Statement::Select(
+            select @ Select { cursor: None, side: None, count_exact: false, row_cursors: false, .. },
+        ) => rows(shared, &query, select, sink).await,
         Statement::Sql(sql) => {
             let parsed = query.parsed().cloned().ok_or_else(|| QueryError::internal("SQL unparsed"))?;
             planner::sql::stream(&shared.engine, parsed, query.tables(), &sql.params, sink)

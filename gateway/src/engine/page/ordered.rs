@@ -16,7 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::condition::Condition;
 use super::position::{place, places};
-use super::{Bound, Boundary, Page, Place, Position};
+use super::{Bound, Boundary, Page, Place, Places, Position};
 use crate::engine::error::EngineError;
 use crate::engine::expression::infallible::proves;
 use crate::engine::keyset::{First, KeyEncoder, Wanted};
@@ -164,7 +164,8 @@ fn page(bound: &Bound<'_>, schema: &SchemaRef, found: &RecordBatch) -> Result<Pa
             after = Some(boundary(&encoder(bound, schema, false)?, &rows, last)?);
         }
     }
-    Ok(Page { rows: bound.project(&rows)?, before, after, more_before, more_after })
+    let (places, in_file_order) = (Places::of(&rows)?, false);
+    Ok(Page { rows: bound.project(&rows)?, places, in_file_order, before, after, more_before, more_after })
 }
 
 fn boundary(encoder: &KeyEncoder, rows: &RecordBatch, at: usize) -> Result<Boundary, EngineError> {

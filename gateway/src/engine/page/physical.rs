@@ -11,7 +11,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
 use super::position::{place, places};
-use super::{Bound, Boundary, Page, Place, Position};
+use super::{Bound, Boundary, Page, Place, Places, Position};
 use crate::engine::error::EngineError;
 use crate::engine::row_size::{row_bytes, rows_within};
 use crate::engine::scan::ScanFile;
@@ -105,6 +105,8 @@ fn page(
         before: last.map(|_| boundary(0)).transpose()?,
         after: last.map(boundary).transpose()?,
         rows: bound.project(rows)?,
+        places: Places::of(rows)?,
+        in_file_order: true,
         more_before,
         more_after,
     })

@@ -2,6 +2,7 @@
 //! Does not seal them.
 
 use arrow::array::{Int64Array, RecordBatch, UInt32Array};
+use arrow::buffer::ScalarBuffer;
 
 use crate::engine::error::EngineError;
 use crate::engine::scan::{FILE, ROW};
@@ -33,6 +34,37 @@ pub struct Boundary {
     pub place: Place,
     /// In an asked order, its comparable key, made for going on from it to that side.
     pub key: Option<Vec<u8>>,
+}
+
+/// Where the rows of a page stand, one by one.
+#[derive(Debug, Clone)]
+pub struct Places {
+    files: ScalarBuffer<u32>,
+    rows: ScalarBuffer<i64>,
+}
+
+impl Places {
+    /// Those of rows that are held for a page.
+    pub(super) fn of(rows: &RecordBatch) -> Result<Self, EngineError> {
+        let (files, numbers) = places(rows)?;
+        Ok(Self { files: files.values().clone(), rows: numbers.values().clone() })
+    }
+
+    /// Where row `at` of the page stands; `None` if the page has no such row.
+    pub fn at(&self, at: usize) -> Option<Place> {
+        Some(Place { file: *self.files.get(at)?, row: *self.rows.get(at)? })
+    }
+
+    /// The same in memory of their own: a part of what a page was read into keeps all of that.
+    #[must_use]
+    pub fn alone(&self) -> Self {
+        Self { files: self.files.to_vec().into(), rows: self.rows.to_vec().into() }
+    }
+
+    /// Bytes of the memory that they keep.
+    pub fn bytes(&self) -> usize {
+        self.files.inner().capacity() + self.rows.inner().capacity()
+    }
 }
 
 /// The file ordinals and the row numbers of rows that are held for a page.

@@ -55,6 +55,7 @@ pub(super) fn rows(asked: RowsRequest, limits: &LimitsConfig) -> Result<Question
         cursor: some_text(asked.cursor),
         side: side(asked.side)?,
         count_exact: asked.count_exact,
+        row_cursors: false,
     };
     let text_field = matches!(select.filter, Some(Filter::Text(_))).then_some("where.text");
     let (version, format) = (version(asked.version)?, format(asked.format)?);

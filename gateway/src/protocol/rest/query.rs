@@ -37,6 +37,7 @@ pub(super) async fn page(State(door): State<Arc<RestDoor>>, request: Request) ->
         cursor: asked.cursor,
         side: side(asked.side.as_deref())?,
         count_exact: count_exact(asked.count.as_deref())?,
+        row_cursors: false,
     };
     drop(bytes);
     answer(&door, call, Statement::Select(select), version, Form::Rows).await

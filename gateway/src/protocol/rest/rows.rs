@@ -32,6 +32,7 @@ pub(super) async fn page(State(door): State<Arc<RestDoor>>, request: Request) ->
         cursor: params.get("cursor").map(str::to_owned),
         side: side(params.get("side"))?,
         count_exact: count_exact(params.get("count"))?,
+        row_cursors: false,
     };
     answer(&door, call, Statement::Select(select), version, Form::Rows).await
 }

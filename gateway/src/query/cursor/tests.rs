@@ -106,6 +106,21 @@ fn lengths_of_short_values_do_not_show() {
 }
 
 #[test]
+fn cursors_of_rows_have_one_length_and_go_on_after_them() {
+    let sealer = sealer();
+    let walk = SealedWalk::new(&sealer, "k1", walk("flights"));
+    for in_file_order in [true, false] {
+        let first = walk.at(Place { file: 0, row: 0 }, in_file_order).unwrap();
+        let last = walk.at(LAST, in_file_order).unwrap();
+        assert_eq!(first.len(), last.len());
+        let (cursor, _) = sealer.open(&last).unwrap();
+        let position = if in_file_order { Position::Row(LAST) } else { Position::KeyOf(LAST) };
+        assert!(!cursor.backward);
+        assert_eq!([cursor.position(false), cursor.position(true)], [Some(position.clone()), Some(position)]);
+    }
+}
+
+#[test]
 fn a_key_serves_the_side_that_it_was_made_for() {
     let sealer = sealer();
     let walk = SealedWalk::new(&sealer, "k1", walk("flights"));

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::position::SealedPosition;
 use super::{Cursor, CursorSealer, Digest};
-use crate::engine::page::Boundary;
+use crate::engine::page::{Boundary, Place};
 use crate::engine::secured::SecuredTable;
 use crate::query::error::{ErrorCode, QueryError};
 
@@ -95,11 +95,20 @@ impl SealedWalk {
                 return Ok(text);
             }
         }
-        Err(QueryError::internal("a place is too long for a cursor"))
+        Err(too_long())
+    }
+
+    /// A cursor at any row. They all have one length.
+    pub(in crate::query) fn at(&self, place: Place, in_file_order: bool) -> Result<String, QueryError> {
+        self.seal(SealedPosition::at(place, in_file_order), false)?.ok_or_else(too_long)
     }
 
     fn seal(&self, position: SealedPosition, backward: bool) -> Result<Option<String>, QueryError> {
         let cursor = Cursor { walk: self.walk.clone(), position, backward, expires_ms: self.expires_ms };
         self.sealer.seal(&self.key_id, &cursor)
     }
+}
+
+fn too_long() -> QueryError {
+    QueryError::internal("a place is too long for a cursor")
 }

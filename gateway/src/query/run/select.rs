@@ -16,6 +16,7 @@ use crate::query::cursor::Digest;
 use crate::query::cursor::walk::{SealedWalk, Walk};
 use crate::query::error::{ErrorCode, QueryError};
 use crate::query::response::{PageInfo, Response};
+use crate::query::row_cursors::RowCursors;
 
 /// Answers a page.
 pub(super) async fn select(
@@ -56,7 +57,7 @@ pub(super) async fn select(
         true => Some(page::count(&shared.engine, table, filter).await?),
         false => None,
     };
-    let info = page_info(&SealedWalk::new(&shared.sealer, key_id, walk), &page)?;
+    let info = page_info(SealedWalk::new(&shared.sealer, key_id, walk), &page, select.row_cursors)?;
     Ok(Response {
         schema: page.rows.schema(),
         batches: vec![page.rows],
@@ -106,7 +107,7 @@ fn page_rows(shared: &Shared, table: &SecuredTable, asked: Option<usize>) -> Res
     }
 }
 
-fn page_info(walk: &SealedWalk, page: &Page) -> Result<PageInfo, QueryError> {
+fn page_info(walk: SealedWalk, page: &Page, row_cursors: bool) -> Result<PageInfo, QueryError> {
     let next = page.after.as_ref().filter(|_| page.more_after);
     let prev = page.before.as_ref().filter(|_| page.more_before);
     Ok(PageInfo {
@@ -114,5 +115,6 @@ fn page_info(walk: &SealedWalk, page: &Page) -> Result<PageInfo, QueryError> {
         prev_cursor: prev.map(|boundary| walk.beside(boundary, true)).transpose()?,
         has_more: page.more_after,
         has_previous: page.more_before,
+        row_cursors: row_cursors.then(|| RowCursors::new(walk, &page.places, page.in_file_order)),
     })
 }
