@@ -1,6 +1,7 @@
 //! The doors: owns translation between wire formats and the one pipeline. A door parses, asks
 //! [`crate::query`] and encodes; it never plans, caches or authorizes.
 
+pub mod answer;
 pub mod auth;
 pub mod calendar;
 pub mod connection;

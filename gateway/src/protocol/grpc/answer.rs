@@ -18,8 +18,9 @@ use super::call::Call;
 use super::schema::row_schema;
 use super::statement::{Format, Question};
 use super::values::{self, Grown};
+use crate::protocol::answer::{check_length, held_until_written, millis};
 use crate::query::admission::Held;
-use crate::query::error::{ErrorCode, QueryError};
+use crate::query::error::QueryError;
 use crate::query::lifecycle::{Door, QueryLife};
 use crate::query::response::{Delivery, PageInfo, Response, TableMeta};
 
@@ -49,18 +50,7 @@ pub(super) struct HeldAnswer(Arc<Held>);
 impl HeldAnswer {
     /// The frame, holding the memory until it is written.
     pub(super) fn until_written(&self, frame: Frame<Bytes>) -> Frame<Bytes> {
-        frame.map_data(|bytes| Bytes::from_owner(HeldBytes { bytes, _held: Arc::clone(&self.0) }))
-    }
-}
-
-struct HeldBytes {
-    bytes: Bytes,
-    _held: Arc<Held>,
-}
-
-impl AsRef<[u8]> for HeldBytes {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        frame.map_data(|bytes| held_until_written(bytes, Arc::clone(&self.0)))
     }
 }
 
@@ -142,15 +132,6 @@ async fn encode<M: Message + 'static>(
     Ok((assemble(Parts { schema, rows, page, meta }), wire_bytes))
 }
 
-/// Nulls and names of columns take no memory in the engine, whose limits say nothing of them.
-fn check_length(bytes: usize, bytes_max: usize) -> Result<(), QueryError> {
-    if bytes <= bytes_max {
-        return Ok(());
-    }
-    let message = format!("the answer is longer than {bytes_max} bytes");
-    Err(QueryError::new(ErrorCode::ResultTooLarge, message).with_hint("ask for fewer rows or columns"))
-}
-
 fn page_message(page: &PageInfo, total_rows: Option<u64>) -> PageMessage {
     PageMessage {
         next_cursor: page.next_cursor.clone().unwrap_or_default(),
@@ -184,9 +165,4 @@ pub(super) fn table_version(table: &TableMeta) -> TableVersion {
 fn timestamp(time: DateTime<Utc>) -> Timestamp {
     let nanos = i32::try_from(time.timestamp_subsec_millis().min(999) * 1_000_000).unwrap_or(0);
     Timestamp { seconds: time.timestamp(), nanos }
-}
-
-/// Whole milliseconds.
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

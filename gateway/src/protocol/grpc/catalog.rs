@@ -11,10 +11,11 @@ use sluice_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::GrpcDoor;
-use super::answer::{millis, table_version};
+use super::answer::table_version;
 use super::call::Call;
 use super::schema::type_message;
 use super::statement::version;
+use crate::protocol::answer::millis;
 use crate::query::lifecycle::{Asked, Door, QueryKind, QueryLife, TableRead};
 use crate::query::response::{ColumnDescription, FieldDescription, TableDescription, TableSummary};
 

@@ -1,11 +1,12 @@
 //! From a statement to the bytes of its answer: owns the form of answers and their headers, and
 //! the query's life from question to encoding. Does not choose what is asked.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response as HttpResponse;
-use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
@@ -14,8 +15,9 @@ use super::call::Call;
 use super::json::append_rows;
 use super::problem::Problem;
 use crate::engine::statement::Statement;
+use crate::protocol::answer::{check_length, held_until_written, millis};
 use crate::query::admission::Held;
-use crate::query::error::{ErrorCode, QueryError};
+use crate::query::error::QueryError;
 use crate::query::lifecycle::{Door, QueryLife};
 use crate::query::request::{Request, VersionSelector};
 use crate::query::response::{Delivery, PageInfo, Response, TableMeta};
@@ -61,24 +63,12 @@ pub(super) async fn answer(
     match encode(response, &call, form, bytes_max, &mut held).await {
         Ok(bytes) => {
             life.done();
-            Ok(json_response(Bytes::from_owner(HeldBytes { bytes, _held: held })))
+            Ok(json_response(held_until_written(bytes.into(), Arc::new(held))))
         }
         Err(error) => {
             life.failed(&error);
             Err(error.into())
         }
-    }
-}
-
-/// An encoded answer. The connection drops it once it is written, or when it ends.
-struct HeldBytes {
-    bytes: Vec<u8>,
-    _held: Held,
-}
-
-impl AsRef<[u8]> for HeldBytes {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
     }
 }
 
@@ -128,15 +118,6 @@ async fn encode(
     drop(response);
     held.resize(out.len())?;
     Ok(out)
-}
-
-/// Nulls and names of columns take no memory in the engine, whose limits say nothing of them.
-fn check_length(bytes: usize, bytes_max: usize) -> Result<(), QueryError> {
-    if bytes <= bytes_max {
-        return Ok(());
-    }
-    let message = format!("the answer is longer than {bytes_max} bytes");
-    Err(QueryError::new(ErrorCode::ResultTooLarge, message).with_hint("ask for fewer rows or columns"))
 }
 
 fn append_member(out: &mut Vec<u8>, name: &str, value: &impl Serialize) -> Result<(), QueryError> {
@@ -230,11 +211,6 @@ impl<'a> TableBody<'a> {
 /// RFC 3339 in UTC, to the millisecond that commits are known to.
 pub(super) fn timestamp(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-/// Whole milliseconds.
-pub(super) fn millis(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use tracing::{Instrument, debug, error, info, info_span};
 
 use super::problem::Problem;
 use super::{ROUTES, RestDoor};
+use crate::protocol::answer::millis;
 use crate::protocol::limits::{check_framing, check_head, check_target};
 use crate::protocol::request_context::{RequestContext, X_REQUEST_ID};
 use crate::query::error::{ErrorCode, QueryError};
@@ -43,7 +44,7 @@ pub(super) async fn frame(State(door): State<Arc<RestDoor>>, mut request: Reques
         // Many of these never became a query, which would have a line of its own.
         info!(request_id = context.request_id, trace_id = context.trace_id, route, status, "request refused");
     }
-    let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let elapsed_ms = millis(began.elapsed());
     debug!(
         request_id = context.request_id,
         method = method_name(&method),

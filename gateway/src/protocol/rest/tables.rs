@@ -9,9 +9,10 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::RestDoor;
-use super::answer::{json_response, millis, timestamp};
+use super::answer::{json_response, timestamp};
 use super::call::Call;
 use super::problem::Problem;
+use crate::protocol::answer::millis;
 use crate::query::error::QueryError;
 use crate::query::lifecycle::{Door, QueryKind, QueryLife};
 use crate::query::response::TableSummary;

@@ -22,7 +22,7 @@ fn table(name: &str, stale: bool) -> TableMeta {
 
 fn meta(tables: Vec<TableMeta>, form: Form) -> Value {
     let response = Response {
-        schema: std::sync::Arc::new(Schema::empty()),
+        schema: Arc::new(Schema::empty()),
         batches: vec![],
         page: None,
         total_rows: None,
