@@ -19,7 +19,6 @@ mod problem;
 mod query;
 mod rows;
 mod sql;
-mod suggest;
 mod table;
 mod tables;
 mod target;

@@ -13,11 +13,11 @@ use super::answer::{Form, answer};
 use super::body::{Body, Object, Whole};
 use super::call::{Call, typed};
 use super::filter::parse_filter;
-use super::options::version_selector;
 use super::problem::Problem;
 use super::query::order_keys;
 use crate::engine::statement::{Aggregate, GroupKey, Measure, MeasureFunction, Statement};
 use crate::protocol::row_limit::row_limit;
+use crate::protocol::versions::version_selector;
 use crate::query::error::{ErrorCode, QueryError};
 
 /// Answers the groups.

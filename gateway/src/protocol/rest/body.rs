@@ -7,8 +7,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, MapAccess, Visitor};
 use serde_json::error::Category;
 
-use super::suggest::did_you_mean;
 use crate::config::limits::LimitsConfig;
+use crate::protocol::suggest::did_you_mean;
 use crate::query::error::{ErrorCode, QueryError, TextPosition};
 
 /// A body that knows the names of its fields.

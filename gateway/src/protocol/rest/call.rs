@@ -10,12 +10,13 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::RestDoor;
-use super::json::JsonOptions;
+use super::json::json_options;
 use super::media::{check_accept, check_content};
 use super::problem::Problem;
 use super::target::{self, Params};
 use super::{TABLE_SEGMENT, body};
 use crate::protocol::entry::{EntryError, enter};
+use crate::protocol::json_values::JsonOptions;
 use crate::protocol::limits::read_body;
 use crate::protocol::request_context::RequestContext;
 use crate::query::admission::Held;
@@ -45,7 +46,7 @@ impl Call {
             }
             EntryError::Rate(error) => error.into(),
         })?;
-        let json = JsonOptions::of(&head.headers)?;
+        let json = json_options(&head.headers)?;
         let context = head
             .extensions
             .get::<RequestContext>()

@@ -1,36 +1,18 @@
-//! Rows as JSON: owns the switches that a caller has and the encoding of record batches. Does not
-//! frame the rows.
+//! Rows as JSON: owns the switches that a caller has and the encoding of record batches, a slice at a time. Does
+//! not frame the rows, and does not own the form of values.
 //!
-//! | type | JSON |
-//! | --- | --- |
-//! | integers | number; 64-bit ones strings with `safe` |
-//! | floats | number; NaN and infinities `null`, or `"NaN"`, `"Infinity"`, `"-Infinity"` with `nan=string` |
-//! | decimals | number with every digit; strings with `safe` |
-//! | dates | `"2013-01-31"` |
-//! | timestamps with a zone | `"2013-01-31T05:00:00Z"`, in UTC |
-//! | timestamps without | `"2013-01-31T05:00:00"` |
-//! | times of day | `"05:00:00"` |
-//! | binary | base64 |
-//! | struct, list | object, array |
-//! | map | object when its keys are strings, else an array of `{"key":...,"value":...}` |
-//!
-//! Fractions of seconds have none, three, six or nine digits, as many as the value needs. Years
-//! outside 0 to 9999 have a sign and at least six digits. Nulls are written out; fields keep the
-//! order of the columns. The switches come in the header `Sluice-Json`, separated by commas.
-
-mod encoders;
+//! The switches come in the header `Sluice-Json`, separated by commas.
 
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, StructArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::error::ArrowError;
-use arrow_json::EncoderOptions;
 use arrow_json::writer::make_encoder;
 use axum::http::{HeaderMap, HeaderName};
 
-use self::encoders::Encoders;
-use super::suggest::{did_you_mean, listed};
+use crate::protocol::json_values::{JsonOptions, encoder_options};
+use crate::protocol::suggest::{did_you_mean, listed};
 use crate::query::error::{ErrorCode, QueryError};
 
 const SLUICE_JSON: HeaderName = HeaderName::from_static("sluice-json");
@@ -40,32 +22,21 @@ const SWITCHES: [&str; 3] = ["safe", "nan=string", "nan=null"];
 const SLICE_ROWS: usize = 1_024;
 const SLICE_BYTES: usize = 4 * 1024 * 1024;
 
-/// How a caller wants its JSON.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct JsonOptions {
-    /// 64-bit integers and decimals as strings, for readers whose numbers are doubles.
-    pub(super) safe: bool,
-    /// NaN and infinities as strings instead of null.
-    pub(super) nan_as_string: bool,
-}
-
-impl JsonOptions {
-    /// Reads `Sluice-Json`; an unknown switch is an error.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, QueryError> {
-        let mut options = Self::default();
-        for value in headers.get_all(SLUICE_JSON) {
-            let text = value.to_str().map_err(|_| unknown_switch("(not text)"))?;
-            for switch in text.split(',').map(str::trim).filter(|switch| !switch.is_empty()) {
-                match switch {
-                    "safe" => options.safe = true,
-                    "nan=string" => options.nan_as_string = true,
-                    "nan=null" => options.nan_as_string = false,
-                    other => return Err(unknown_switch(other)),
-                }
+/// Reads `Sluice-Json`; an unknown switch is an error.
+pub(super) fn json_options(headers: &HeaderMap) -> Result<JsonOptions, QueryError> {
+    let mut options = JsonOptions::default();
+    for value in headers.get_all(SLUICE_JSON) {
+        let text = value.to_str().map_err(|_| unknown_switch("(not text)"))?;
+        for switch in text.split(',').map(str::trim).filter(|switch| !switch.is_empty()) {
+            match switch {
+                "safe" => options.safe = true,
+                "nan=string" => options.nan_as_string = true,
+                "nan=null" => options.nan_as_string = false,
+                other => return Err(unknown_switch(other)),
             }
         }
-        Ok(options)
     }
+    Ok(options)
 }
 
 fn unknown_switch(switch: &str) -> QueryError {
@@ -115,9 +86,7 @@ fn append_slice(
     let rows = StructArray::from(slice.clone());
     let field: FieldRef =
         Arc::new(Field::new("row", DataType::Struct(slice.schema().fields().clone()), false));
-    let encoder_options = EncoderOptions::default()
-        .with_explicit_nulls(true)
-        .with_encoder_factory(Arc::new(Encoders { options }));
+    let encoder_options = encoder_options(options);
     let mut encoder = make_encoder(&field, &rows, &encoder_options)?;
     let enough = out.len().saturating_add(SLICE_BYTES);
     let mut done = 0;

@@ -9,12 +9,13 @@ use axum::response::Response;
 
 use super::answer::{Form, answer};
 use super::call::Call;
-use super::options::{version_selector, whole};
+use super::options::whole;
 use super::problem::Problem;
 use super::target::{decode, raw_segment};
 use super::{KEY_SEGMENT, RestDoor};
 use crate::engine::statement::{Lookup, Statement};
 use crate::protocol::names::parse_select;
+use crate::protocol::versions::version_selector;
 
 /// Answers one row.
 pub(super) async fn row(State(door): State<Arc<RestDoor>>, request: Request) -> Result<Response, Problem> {

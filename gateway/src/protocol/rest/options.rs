@@ -1,27 +1,8 @@
-//! What several calls have in common among their parameters: owns the texts of `version`,
-//! `as_of`, `side` and `count`, and whole numbers. Does not know what they are applied to.
-
-use chrono::{DateTime, Utc};
+//! What several calls have in common among their parameters: owns the texts of `side` and `count`, and whole numbers.
+//! Does not know what they are applied to.
 
 use crate::engine::statement::Side;
 use crate::query::error::{ErrorCode, QueryError};
-use crate::query::request::VersionSelector;
-
-/// One of `version` and `as_of`, or neither.
-pub(super) fn version_selector(
-    version: Option<u64>,
-    as_of: Option<&str>,
-) -> Result<VersionSelector, QueryError> {
-    match (version, as_of) {
-        (None, None) => Ok(VersionSelector::Latest),
-        (Some(version), None) => Ok(VersionSelector::Version(version)),
-        (None, Some(text)) => match DateTime::parse_from_rfc3339(text) {
-            Ok(time) => Ok(VersionSelector::AsOf(time.with_timezone(&Utc))),
-            Err(_) => Err(invalid("\"as_of\" is not a time such as \"2026-01-31T05:00:00Z\"")),
-        },
-        (Some(_), Some(_)) => Err(invalid("\"version\" and \"as_of\" exclude each other")),
-    }
-}
 
 /// A whole number in a query string.
 pub(super) fn whole(name: &str, text: Option<&str>) -> Result<Option<u64>, QueryError> {
@@ -62,17 +43,6 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
-
-    #[test]
-    fn version_and_time_exclude_each_other() {
-        assert_eq!(version_selector(Some(3), None).unwrap(), VersionSelector::Version(3));
-        assert!(matches!(
-            version_selector(None, Some("2026-01-31T05:00:00+02:00")),
-            Ok(VersionSelector::AsOf(_))
-        ));
-        assert!(version_selector(Some(3), Some("2026-01-31T05:00:00Z")).is_err());
-        assert!(version_selector(None, Some("yesterday")).is_err());
-    }
 
     #[test]
     fn sides_are_named() {

@@ -15,11 +15,12 @@ use super::answer::{Form, answer};
 use super::body::{Body, Object, Whole};
 use super::call::{Call, typed};
 use super::filter::parse_filter;
-use super::options::{count_exact, side, version_selector};
+use super::options::{count_exact, side};
 use super::problem::Problem;
 use crate::engine::statement::{OrderKey, Select, Statement};
 use crate::protocol::names::{parse_order, parse_order_key};
 use crate::protocol::row_limit::row_limit;
+use crate::protocol::versions::version_selector;
 use crate::query::error::{ErrorCode, QueryError};
 
 /// Answers a page.

@@ -9,11 +9,12 @@ use axum::response::Response;
 use super::RestDoor;
 use super::answer::{Form, answer};
 use super::call::Call;
-use super::options::{count_exact, side, version_selector, whole};
+use super::options::{count_exact, side, whole};
 use super::problem::Problem;
 use crate::engine::statement::{Filter, Select, Statement};
 use crate::protocol::names::{parse_order, parse_select};
 use crate::protocol::row_limit::row_limit;
+use crate::protocol::versions::version_selector;
 
 const PARAMS: [&str; 9] =
     ["select", "filter", "order", "limit", "cursor", "side", "version", "as_of", "count"];

@@ -12,10 +12,10 @@ use super::RestDoor;
 use super::answer::{Form, answer};
 use super::body::{Body, Whole};
 use super::call::{Call, typed};
-use super::options::version_selector;
 use super::problem::Problem;
 use crate::engine::statement::{Literal, Sql, Statement};
 use crate::protocol::literal::literal;
+use crate::protocol::versions::version_selector;
 use crate::query::error::{ErrorCode, QueryError};
 
 /// Answers a query.

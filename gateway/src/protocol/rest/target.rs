@@ -4,7 +4,7 @@
 use axum::http::Uri;
 use percent_encoding::percent_decode_str;
 
-use super::suggest::{did_you_mean, listed};
+use crate::protocol::suggest::{did_you_mean, listed};
 use crate::query::error::{ErrorCode, QueryError};
 
 /// The raw path segment at an index, counted from 0 after the leading slash.

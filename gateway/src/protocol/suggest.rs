@@ -1,8 +1,8 @@
-//! "Did you mean" for the door's own names: parameters and body fields. Names of tables and
+//! "Did you mean" for the doors' own names: parameters, body fields, switches. Names of tables and
 //! columns are the pipeline's to suggest, which knows what the caller may see.
 
 /// The known name that a wrong one is most likely meant to be.
-pub(super) fn did_you_mean(wrong: &str, known: &[&str]) -> Option<String> {
+pub fn did_you_mean(wrong: &str, known: &[&str]) -> Option<String> {
     known
         .iter()
         .map(|name| (strsim::damerau_levenshtein(wrong, name), *name))
@@ -12,6 +12,6 @@ pub(super) fn did_you_mean(wrong: &str, known: &[&str]) -> Option<String> {
 }
 
 /// Names that a person may choose from, quoted.
-pub(super) fn listed(known: &[&str]) -> String {
+pub fn listed(known: &[&str]) -> String {
     known.iter().map(|name| format!("\"{name}\"")).collect::<Vec<String>>().join(", ")
 }
