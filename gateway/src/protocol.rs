@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod connection;
 pub mod entry;
 pub mod grpc;
+pub mod http;
 pub mod json_values;
 pub mod limits;
 pub mod literal;

@@ -1,6 +1,6 @@
 //! Who a request is, apart from who sent it: owns its id and its trace. Does not log.
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{Extensions, HeaderMap, HeaderName};
 use uuid::Uuid;
 
 /// Identifies a request in answers, errors and logs.
@@ -25,6 +25,12 @@ impl RequestContext {
             .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
         let trace_id = single(headers, &TRACEPARENT).and_then(trace_id).map(str::to_owned);
         Self { request_id, trace_id }
+    }
+
+    /// The one that the frame has put among the extensions of a request.
+    pub fn framed(extensions: &Extensions) -> Self {
+        let framed = extensions.get::<Self>().cloned();
+        framed.unwrap_or_else(|| Self { request_id: Uuid::now_v7().to_string(), trace_id: None })
     }
 }
 

@@ -12,16 +12,14 @@ mod frame;
 mod health;
 mod json;
 mod lookup;
-mod media;
 mod metrics;
 mod options;
-mod problem;
+mod path;
 mod query;
 mod rows;
 mod sql;
 mod table;
 mod tables;
-mod target;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +31,8 @@ use axum::routing::{get, post};
 use tokio::sync::watch;
 use tower_http::cors::CorsLayer;
 
-use self::problem::Problem;
 use super::auth::Authenticator;
+use super::http::problem::Problem;
 use super::readiness::ReadinessReport;
 use super::request_context::X_REQUEST_ID;
 use crate::config::limits::LimitsConfig;

@@ -10,12 +10,13 @@ use serde_json::value::RawValue;
 
 use super::RestDoor;
 use super::answer::{Form, answer};
-use super::body::{Body, Object, Whole};
-use super::call::{Call, typed};
+use super::body::{Body, Whole, parse};
+use super::call::Call;
 use super::filter::parse_filter;
-use super::problem::Problem;
 use super::query::order_keys;
 use crate::engine::statement::{Aggregate, GroupKey, Measure, MeasureFunction, Statement};
+use crate::protocol::http::json_body::Object;
+use crate::protocol::http::problem::Problem;
 use crate::protocol::row_limit::row_limit;
 use crate::protocol::versions::version_selector;
 use crate::query::error::{ErrorCode, QueryError};
@@ -24,7 +25,7 @@ use crate::query::error::{ErrorCode, QueryError};
 pub(super) async fn groups(State(door): State<Arc<RestDoor>>, request: Request) -> Result<Response, Problem> {
     let (call, body) = Call::open(&door, request)?;
     let bytes = call.read(&door, body).await?;
-    let asked: AggregateBody<'_> = typed(&bytes, &door)?;
+    let asked: AggregateBody<'_> = parse(&bytes)?;
     let version = version_selector(asked.version.map(|Whole(version)| version), asked.as_of.as_deref())?;
     let condition = |raw: &RawValue| parse_filter(raw, &bytes, &door.limits);
     let aggregate = Aggregate {
@@ -127,7 +128,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::limits::LimitsConfig;
 
     #[test]
     fn group_keys_are_names_or_truncated_columns() {
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn measures_have_names_of_their_own() {
         let text = br#"{"measures":[{"fn":"count"},{"fn":"count_distinct","column":"a"},{"fn":"sum","column":"a","as":"s"}]}"#;
-        let body: AggregateBody<'_> = super::super::body::parse(text, &LimitsConfig::default()).unwrap();
+        let body: AggregateBody<'_> = parse(text).unwrap();
         let names: Vec<String> = body.measures.into_iter().map(|Object(body)| measure(body).alias).collect();
         assert_eq!(names, vec!["count", "count_distinct_a", "s"]);
     }
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn unknown_functions_are_refused_by_name() {
         let text = br#"{"measures":[{"fn":"median","column":"a"}]}"#;
-        let refused = super::super::body::parse::<AggregateBody<'_>>(text, &LimitsConfig::default());
+        let refused = parse::<AggregateBody<'_>>(text);
         let message = refused.err().unwrap().message;
         assert!(message.starts_with("unknown variant \"median\", expected one of \"count\""), "{message}");
     }

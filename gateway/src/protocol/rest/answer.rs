@@ -7,20 +7,20 @@ use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response as HttpResponse;
-use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::RestDoor;
 use super::call::Call;
 use super::json::append_rows;
-use super::problem::Problem;
 use crate::engine::statement::Statement;
 use crate::protocol::answer::{check_length, held_until_written, millis};
+use crate::protocol::http::problem::Problem;
+use crate::protocol::http::table_version::TableVersion;
 use crate::query::admission::Held;
 use crate::query::error::QueryError;
 use crate::query::lifecycle::{Door, QueryLife};
 use crate::query::request::{Request, VersionSelector};
-use crate::query::response::{Delivery, PageInfo, Response, TableMeta};
+use crate::query::response::{Delivery, PageInfo, Response};
 
 const SLUICE_CACHE: HeaderName = HeaderName::from_static("sluice-cache");
 
@@ -161,18 +161,18 @@ struct MetaBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     stale: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tables: Option<Vec<TableBody<'a>>>,
+    tables: Option<Vec<TableVersion<'a>>>,
     elapsed_ms: u64,
 }
 
 impl<'a> MetaBody<'a> {
     fn of(response: &'a Response, form: Form) -> Self {
         let only = match response.tables.as_slice() {
-            [only] => Some(TableBody::of(only)),
+            [only] => Some(TableVersion::of(only)),
             _ => None,
         };
         let listed = only.is_none() || form == Form::RowsOfTables;
-        let tables = listed.then(|| response.tables.iter().map(TableBody::of).collect());
+        let tables = listed.then(|| response.tables.iter().map(TableVersion::of).collect());
         Self {
             table: only.as_ref().map(|table| table.table),
             version: only.as_ref().map(|table| table.version),
@@ -183,34 +183,6 @@ impl<'a> MetaBody<'a> {
             elapsed_ms: millis(response.elapsed),
         }
     }
-}
-
-#[derive(Serialize)]
-struct TableBody<'a> {
-    table: &'a str,
-    version: u64,
-    as_of: String,
-    age_ms: u64,
-    /// Only written when true.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stale: Option<bool>,
-}
-
-impl<'a> TableBody<'a> {
-    fn of(meta: &'a TableMeta) -> Self {
-        Self {
-            table: &meta.table,
-            version: meta.version,
-            as_of: timestamp(meta.committed_at),
-            age_ms: millis(meta.age),
-            stale: meta.stale.then_some(true),
-        }
-    }
-}
-
-/// RFC 3339 in UTC, to the millisecond that commits are known to.
-pub(super) fn timestamp(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 #[cfg(test)]

@@ -1,27 +1,22 @@
 //! One authenticated call: owns the order in which a request is looked at before its own handler
 //! does. Does not know what is asked.
 
-use std::ops::Deref;
-
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Uri, request};
-use bytes::Bytes;
-use uuid::Uuid;
 
-use super::RestDoor;
 use super::json::json_options;
-use super::media::{check_accept, check_content};
-use super::problem::Problem;
-use super::target::{self, Params};
-use super::{TABLE_SEGMENT, body};
+use super::path::segment;
+use super::{RestDoor, TABLE_SEGMENT};
 use crate::protocol::entry::{EntryError, enter};
+use crate::protocol::http::body::ReadBody;
+use crate::protocol::http::media::{check_content, quality};
+use crate::protocol::http::problem::Problem;
+use crate::protocol::http::target::Params;
 use crate::protocol::json_values::JsonOptions;
-use crate::protocol::limits::read_body;
 use crate::protocol::request_context::RequestContext;
-use crate::query::admission::Held;
 use crate::query::caller::Caller;
-use crate::query::error::QueryError;
+use crate::query::error::{ErrorCode, QueryError};
 
 /// A call whose caller is known and was counted, and whose answer it will be able to read.
 #[derive(Debug)]
@@ -47,11 +42,7 @@ impl Call {
             EntryError::Rate(error) => error.into(),
         })?;
         let json = json_options(&head.headers)?;
-        let context = head
-            .extensions
-            .get::<RequestContext>()
-            .cloned()
-            .unwrap_or_else(|| RequestContext { request_id: Uuid::now_v7().to_string(), trace_id: None });
+        let context = RequestContext::framed(&head.extensions);
         Ok((Self { caller, context, json, head }, body))
     }
 
@@ -65,7 +56,7 @@ impl Call {
 
     /// The table that the path names.
     pub(super) fn table(&self) -> Result<String, QueryError> {
-        target::segment(self.uri(), TABLE_SEGMENT)
+        segment(self.uri(), TABLE_SEGMENT)
     }
 
     /// The query string of a call that takes these parameters.
@@ -77,30 +68,16 @@ impl Call {
     pub(super) async fn read(&self, door: &RestDoor, body: Body) -> Result<ReadBody, QueryError> {
         self.params(&[])?;
         check_content(self.headers())?;
-        let mut held = door.service.hold(&self.caller);
-        let wait_max = door.body_read_timeout;
-        let grown = |bytes| held.resize(bytes);
-        let bytes = read_body(self.headers(), body, &door.limits, wait_max, grown).await?;
-        Ok(ReadBody { bytes, _held: held })
+        let (limits, wait_max) = (&door.limits, door.body_read_timeout);
+        ReadBody::read(&door.service, &self.caller, self.headers(), body, limits, wait_max).await
     }
 }
 
-/// A body that was read. It counts among what its caller holds until it is dropped, which is to be before the
-/// answer is: a subject's only answer is always let through.
-pub(super) struct ReadBody {
-    bytes: Bytes,
-    _held: Held,
-}
-
-impl Deref for ReadBody {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes
+/// Refuses a caller that does not take JSON, the one representation there is.
+fn check_accept(headers: &HeaderMap) -> Result<(), QueryError> {
+    if quality(headers, "application/json") > 0.0 {
+        return Ok(());
     }
-}
-
-/// The typed form of a body that was read.
-pub(super) fn typed<'a, T: body::Body<'a>>(bytes: &'a [u8], door: &RestDoor) -> Result<T, QueryError> {
-    body::parse(bytes, &door.limits)
+    Err(QueryError::new(ErrorCode::NotAcceptable, "answers are \"application/json\" only")
+        .with_hint("send \"Accept: application/json\" or none"))
 }

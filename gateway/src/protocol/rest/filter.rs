@@ -16,9 +16,9 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::body::position_in;
 use crate::config::limits::LimitsConfig;
 use crate::engine::statement::{CompareOp, Filter, FilterNode, Literal, Operand};
+use crate::protocol::http::json_body::{position_in, syntax_error};
 use crate::protocol::literal::literal;
 use crate::query::error::{ErrorCode, QueryError};
 
@@ -35,7 +35,7 @@ pub(super) fn parse_filter(raw: &RawValue, body: &[u8], limits: &LimitsConfig) -
             );
             return QueryError::new(ErrorCode::ExpressionTooLarge, message);
         }
-        super::body::syntax_error(&error, ErrorCode::InvalidExpression).at(position_in(
+        syntax_error(&error, ErrorCode::InvalidExpression).at(position_in(
             body,
             raw.get(),
             error.line(),

@@ -14,9 +14,9 @@ use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use tracing::{Instrument, debug, error, info, info_span};
 
-use super::problem::Problem;
 use super::{ROUTES, RestDoor};
 use crate::protocol::answer::millis;
+use crate::protocol::http::problem::Problem;
 use crate::protocol::limits::{check_framing, check_head, check_target};
 use crate::protocol::request_context::{RequestContext, X_REQUEST_ID};
 use crate::query::error::{ErrorCode, QueryError};

@@ -10,10 +10,11 @@ use axum::response::Response;
 use super::answer::{Form, answer};
 use super::call::Call;
 use super::options::whole;
-use super::problem::Problem;
-use super::target::{decode, raw_segment};
+use super::path::raw_segment;
 use super::{KEY_SEGMENT, RestDoor};
 use crate::engine::statement::{Lookup, Statement};
+use crate::protocol::http::problem::Problem;
+use crate::protocol::http::target::decode;
 use crate::protocol::names::parse_select;
 use crate::protocol::versions::version_selector;
 

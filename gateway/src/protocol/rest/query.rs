@@ -12,12 +12,13 @@ use serde_json::value::RawValue;
 
 use super::RestDoor;
 use super::answer::{Form, answer};
-use super::body::{Body, Object, Whole};
-use super::call::{Call, typed};
+use super::body::{Body, Whole, parse};
+use super::call::Call;
 use super::filter::parse_filter;
 use super::options::{count_exact, side};
-use super::problem::Problem;
 use crate::engine::statement::{OrderKey, Select, Statement};
+use crate::protocol::http::json_body::Object;
+use crate::protocol::http::problem::Problem;
 use crate::protocol::names::{parse_order, parse_order_key};
 use crate::protocol::row_limit::row_limit;
 use crate::protocol::versions::version_selector;
@@ -27,7 +28,7 @@ use crate::query::error::{ErrorCode, QueryError};
 pub(super) async fn page(State(door): State<Arc<RestDoor>>, request: Request) -> Result<Response, Problem> {
     let (call, body) = Call::open(&door, request)?;
     let bytes = call.read(&door, body).await?;
-    let asked: QueryBody<'_> = typed(&bytes, &door)?;
+    let asked: QueryBody<'_> = parse(&bytes)?;
     let version = version_selector(asked.version.map(|Whole(version)| version), asked.as_of.as_deref())?;
     let select = Select {
         table: call.table()?,
@@ -124,9 +125,7 @@ mod tests {
 
     #[test]
     fn null_members_count_as_absent() {
-        let limits = crate::config::limits::LimitsConfig::default();
-        let body: QueryBody<'_> =
-            super::super::body::parse(b"{\"filter\":null,\"limit\":null}", &limits).unwrap();
+        let body: QueryBody<'_> = parse(b"{\"filter\":null,\"limit\":null}").unwrap();
         assert!(body.filter.is_none() && body.limit.is_none());
     }
 }

@@ -10,10 +10,10 @@ use serde_json::value::RawValue;
 
 use super::RestDoor;
 use super::answer::{Form, answer};
-use super::body::{Body, Whole};
-use super::call::{Call, typed};
-use super::problem::Problem;
+use super::body::{Body, Whole, parse};
+use super::call::Call;
 use crate::engine::statement::{Literal, Sql, Statement};
+use crate::protocol::http::problem::Problem;
 use crate::protocol::literal::literal;
 use crate::protocol::versions::version_selector;
 use crate::query::error::{ErrorCode, QueryError};
@@ -22,7 +22,7 @@ use crate::query::error::{ErrorCode, QueryError};
 pub(super) async fn select(State(door): State<Arc<RestDoor>>, request: Request) -> Result<Response, Problem> {
     let (call, body) = Call::open(&door, request)?;
     let bytes = call.read(&door, body).await?;
-    let asked: SqlBody<'_> = typed(&bytes, &door)?;
+    let asked: SqlBody<'_> = parse(&bytes)?;
     let version = version_selector(asked.version.map(|Whole(version)| version), asked.as_of.as_deref())?;
     let sql = Sql { text: asked.sql, params: parameters(&asked.params)? };
     drop(bytes);

@@ -9,10 +9,11 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::RestDoor;
-use super::answer::{json_response, timestamp};
+use super::answer::json_response;
 use super::call::Call;
-use super::problem::Problem;
 use crate::protocol::answer::millis;
+use crate::protocol::http::problem::Problem;
+use crate::protocol::http::table_version::timestamp;
 use crate::query::error::QueryError;
 use crate::query::lifecycle::{Door, QueryKind, QueryLife};
 use crate::query::response::TableSummary;

@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use arrow::datatypes::Schema;
+use chrono::DateTime;
 use serde_json::{Value, json};
 use sluice_policies::fingerprint::Fingerprint;
 
 use super::*;
+use crate::query::response::TableMeta;
 
 fn table(name: &str, stale: bool) -> TableMeta {
     TableMeta {

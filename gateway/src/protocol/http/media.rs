@@ -1,58 +1,57 @@
-//! Which representation a caller takes and sends: owns `Accept`, `Content-Type` and `Content-Encoding`. JSON
-//! is the one representation there is. Does not encode.
+//! Which representation a caller takes and sends: owns reading `Accept`, `Content-Type` and `Content-Encoding`.
+//! Does not choose among representations.
 
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 
 use crate::query::error::{ErrorCode, QueryError};
 
-/// Refuses a caller that does not take JSON. The most specific range that covers JSON decides.
-pub(super) fn check_accept(headers: &HeaderMap) -> Result<(), QueryError> {
+/// How much a caller wants a media type, from 0, not at all, to 1. The most specific range of its `Accept` that
+/// covers the type decides; without one anything is welcome.
+pub fn quality(headers: &HeaderMap, media_type: &str) -> f32 {
     let mut asked = false;
-    let mut best: Option<(u8, bool)> = None;
+    let mut best: Option<(u8, f32)> = None;
     for value in headers.get_all(ACCEPT) {
-        let Ok(text) = value.to_str() else { return Err(not_acceptable()) };
+        let Ok(text) = value.to_str() else { return 0.0 };
         for range in text.split(',').map(str::trim).filter(|range| !range.is_empty()) {
             asked = true;
-            let (specificity, wanted) = match judge(range) {
-                Some(judged) => judged,
-                None => continue,
-            };
+            let Some((specificity, wanted)) = judge(range, media_type) else { continue };
             if best.is_none_or(|(so_far, _)| specificity >= so_far) {
                 best = Some((specificity, wanted));
             }
         }
     }
     match best {
-        Some((_, true)) => Ok(()),
-        None if !asked => Ok(()),
-        Some((_, false)) | None => Err(not_acceptable()),
+        Some((_, wanted)) => wanted,
+        None if asked => 0.0,
+        None => 1.0,
     }
 }
 
-/// How specifically a range covers JSON and whether it wants it; `None` when it does not cover it.
-fn judge(range: &str) -> Option<(u8, bool)> {
+/// How specifically a range covers a media type and how much it wants it; `None` when it does not cover it.
+fn judge(range: &str, media_type: &str) -> Option<(u8, f32)> {
     let mut parts = range.split(';').map(str::trim);
-    let specificity = match parts.next()?.to_ascii_lowercase().as_str() {
-        "application/json" => 2,
-        "application/*" => 1,
-        "*/*" => 0,
+    let covering = parts.next()?.to_ascii_lowercase();
+    let specificity = match covering.strip_suffix('*') {
+        Some("*/") => 0,
+        Some(group) if group.ends_with('/') && media_type.starts_with(group) => 1,
+        _ if covering == media_type => 2,
         _ => return None,
     };
-    let quality = parts.find_map(|parameter| {
+    let wanted = parts.find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("q").then(|| value.trim().parse::<f32>().unwrap_or(0.0))
     });
-    Some((specificity, quality.is_none_or(|quality| quality > 0.0)))
-}
-
-fn not_acceptable() -> QueryError {
-    QueryError::new(ErrorCode::NotAcceptable, "answers are \"application/json\" only")
-        .with_hint("send \"Accept: application/json\" or none")
+    let wanted = wanted.unwrap_or(1.0);
+    // What is no number is not wanted either.
+    Some((specificity, if wanted > 0.0 { wanted.min(1.0) } else { 0.0 }))
 }
 
 /// Refuses a body that is not plain JSON in UTF-8.
-pub(super) fn check_content(headers: &HeaderMap) -> Result<(), QueryError> {
+///
+/// # Errors
+/// `unsupported_media_type`.
+pub fn check_content(headers: &HeaderMap) -> Result<(), QueryError> {
     let encoded = headers.get_all(CONTENT_ENCODING).iter().any(|coding| coding != "identity");
     if encoded {
         return Err(QueryError::new(ErrorCode::UnsupportedMediaType, "encoded request bodies are not taken"));
@@ -88,32 +87,42 @@ mod tests {
 
     use super::*;
 
-    fn accepts(text: &str) -> bool {
+    fn wanted(accept: &str) -> f32 {
         let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, text.parse().unwrap());
-        check_accept(&headers).is_ok()
+        headers.insert(ACCEPT, accept.parse().unwrap());
+        quality(&headers, "application/json")
     }
 
     #[test]
-    fn ranges_that_cover_json_are_served() {
-        assert!(check_accept(&HeaderMap::new()).is_ok());
-        for text in [
-            "application/json",
-            "*/*",
-            "text/html, application/*;q=0.1",
-            "Application/JSON;q=1",
-            "text/*,*/*;q=.1",
+    fn ranges_that_cover_a_type_say_how_much_it_is_wanted() {
+        assert_eq!(quality(&HeaderMap::new(), "application/json"), 1.0);
+        for (accept, expected) in [
+            ("application/json", 1.0),
+            ("*/*", 1.0),
+            ("text/html, application/*;q=0.1", 0.1),
+            ("Application/JSON;q=1", 1.0),
+            ("text/*,*/*;q=.1", 0.1),
+            ("*/*, application/json;q=0.5, application/*;q=0.7", 0.5),
+            ("application/json;q=7", 1.0),
         ] {
-            assert!(accepts(text), "{text}");
+            assert_eq!(wanted(accept), expected, "{accept}");
         }
     }
 
     #[test]
-    fn ranges_that_exclude_json_are_refused() {
-        for text in
-            ["text/html", "application/json;q=0", "*/*, application/json;q=0", "application/xml", "a/*;q=x"]
-        {
-            assert!(!accepts(text), "{text}");
+    fn ranges_that_exclude_a_type_say_that_it_is_not_wanted() {
+        for accept in [
+            "text/html",
+            "application/json;q=0",
+            "*/*, application/json;q=0",
+            "application/xml",
+            "a/*;q=x",
+            "application/json;q=NaN",
+            "application/json;q=-1",
+            "application/js*",
+            "*",
+        ] {
+            assert_eq!(wanted(accept), 0.0, "{accept}");
         }
     }
 

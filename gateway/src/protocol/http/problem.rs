@@ -15,7 +15,7 @@ use crate::query::error::{ErrorCode, QueryError};
 /// A refusal on its way out. As a response it is still blank: the outermost layer, which knows the
 /// request's id, writes the document.
 #[derive(Debug, Clone)]
-pub(crate) struct Problem(Arc<Refusal>);
+pub struct Problem(Arc<Refusal>);
 
 #[derive(Debug)]
 struct Refusal {
@@ -26,34 +26,35 @@ struct Refusal {
 
 impl Problem {
     /// An error under the status of its code.
-    pub(crate) fn new(error: QueryError) -> Self {
+    pub fn new(error: QueryError) -> Self {
         let status = http_status(error.code);
         Self(Arc::new(Refusal { error, status, challenge: None }))
     }
 
     /// The URL is too long: its own status under the common code.
-    pub(crate) fn uri_too_long(error: QueryError) -> Self {
+    pub fn uri_too_long(error: QueryError) -> Self {
         Self(Arc::new(Refusal { error, status: StatusCode::URI_TOO_LONG, challenge: None }))
     }
 
     /// The head is too large: its own status under the common code.
-    pub(crate) fn head_too_large(error: QueryError) -> Self {
+    pub fn head_too_large(error: QueryError) -> Self {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         Self(Arc::new(Refusal { error, status, challenge: None }))
     }
 
     /// Refused credentials, with the challenge to answer.
-    pub(crate) fn unauthenticated(error: QueryError, challenge: Option<&'static str>) -> Self {
+    pub fn unauthenticated(error: QueryError, challenge: Option<&'static str>) -> Self {
         let status = http_status(error.code);
         Self(Arc::new(Refusal { error, status, challenge }))
     }
 
-    pub(crate) fn code(&self) -> ErrorCode {
+    /// What kind of refusal it is.
+    pub fn code(&self) -> ErrorCode {
         self.0.error.code
     }
 
     /// The finished answer. `headers` are those of the blank response and are kept (`Allow`).
-    pub(crate) fn document(&self, request_id: &str, mut headers: HeaderMap) -> Response {
+    pub fn document(&self, request_id: &str, mut headers: HeaderMap) -> Response {
         let refusal = &self.0;
         let document = Document {
             kind: format!("urn:sluice:error:{}", refusal.error.code.as_str()),

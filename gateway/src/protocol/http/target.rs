@@ -1,4 +1,4 @@
-//! The request target: owns strict decoding of path segments and query parameters. Does not know
+//! The request target: owns strict decoding of its parts, and the parameters of its query string. Does not know
 //! what any of them means.
 
 use axum::http::Uri;
@@ -7,18 +7,11 @@ use percent_encoding::percent_decode_str;
 use crate::protocol::suggest::{did_you_mean, listed};
 use crate::query::error::{ErrorCode, QueryError};
 
-/// The raw path segment at an index, counted from 0 after the leading slash.
-pub(super) fn raw_segment(uri: &Uri, index: usize) -> &str {
-    uri.path().split('/').skip(1).nth(index).unwrap_or_default()
-}
-
-/// The decoded path segment at an index.
-pub(super) fn segment(uri: &Uri, index: usize) -> Result<String, QueryError> {
-    decode(raw_segment(uri, index), "the path")
-}
-
-/// Decodes `%XX`; anything malformed is an error, never passed through.
-pub(super) fn decode(raw: &str, place: &str) -> Result<String, QueryError> {
+/// Decodes `%XX`; anything malformed is an error, never passed through. `place` is where it stands, in words.
+///
+/// # Errors
+/// `invalid_request`.
+pub fn decode(raw: &str, place: &str) -> Result<String, QueryError> {
     let bytes = raw.as_bytes();
     let malformed = bytes.iter().enumerate().any(|(at, byte)| {
         let hex = |offset: usize| bytes.get(at + offset).is_some_and(u8::is_ascii_hexdigit);
@@ -37,12 +30,15 @@ fn invalid(message: String) -> QueryError {
 
 /// The query string of a call that knows its parameters.
 #[derive(Debug)]
-pub(super) struct Params(Vec<(String, String)>);
+pub struct Params(Vec<(String, String)>);
 
 impl Params {
     /// Decodes the query string. A `+` is a space, as forms write it. Unknown and repeated
     /// parameters are errors.
-    pub(super) fn parse(uri: &Uri, known: &[&str]) -> Result<Self, QueryError> {
+    ///
+    /// # Errors
+    /// `invalid_request`.
+    pub fn parse(uri: &Uri, known: &[&str]) -> Result<Self, QueryError> {
         let mut params: Vec<(String, String)> = Vec::new();
         for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (raw_name, raw_value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -60,7 +56,7 @@ impl Params {
     }
 
     /// The value of a parameter, when given.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
@@ -113,12 +109,5 @@ mod tests {
         for query in ["filter=%", "filter=%4", "filter=%zz", "filter=%ff", "%c3%28=1"] {
             assert_eq!(params(query).unwrap_err().code, ErrorCode::InvalidRequest, "{query}");
         }
-    }
-
-    #[test]
-    fn segments_are_split_before_they_are_decoded() {
-        let uri: Uri = "/v1/tables/a%2Fb/rows/x%2Cy,z".parse().unwrap();
-        assert_eq!(segment(&uri, 2).unwrap(), "a/b");
-        assert_eq!(raw_segment(&uri, 4), "x%2Cy,z");
     }
 }
