@@ -32,6 +32,8 @@ use self::watched_files::WatchedFiles;
 use crate::config::Config;
 use crate::protocol::auth::Authenticator;
 use crate::protocol::grpc::{self, GrpcDoor};
+use crate::protocol::http::frame::Frame;
+use crate::protocol::http::framed;
 use crate::protocol::readiness::ReadinessReport;
 use crate::protocol::rest::{self, RestDoor};
 use crate::query::admission::Admission;
@@ -202,7 +204,8 @@ impl Doors<'_> {
             limits: config.limits.clone(),
             body_read_timeout,
         };
-        let routes = rest::router(Arc::new(rest), &config.server.cors.allowed_origins);
+        let frame = Frame { metrics: self.metrics.clone(), limits: config.limits.clone() };
+        let routes = framed(rest::routes(Arc::new(rest)), frame, &config.server.cors.allowed_origins);
         let http = Listener::open(config.server.http_addr, &listening, routes).await?;
         let Some(addr) = config.server.grpc_addr else { return Ok((http, None)) };
         let door = GrpcDoor {

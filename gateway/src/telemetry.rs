@@ -76,11 +76,11 @@ impl Metrics {
     }
 
     /// A request was answered. `route` is the path's template, never the path.
-    pub fn http_request(&self, method: &'static str, route: &'static str, status: u16) {
+    pub fn http_request(&self, method: &'static str, route: &str, status: u16) {
         self.local(|| {
             let labels = vec![
                 Label::from_static_parts("method", method),
-                Label::from_static_parts("route", route),
+                Label::new("route", route.to_owned()),
                 Label::new("status", status.to_string()),
             ];
             metrics::counter!("sluice_http_requests_total", labels).increment(1);

@@ -1,5 +1,6 @@
-//! What every request goes through, whatever it asks: owns the limits on its head, the common response headers, the writing of problem documents, and the catching of
-//! panics. Does not authenticate.
+//! What every request over HTTP goes through, whatever it asks and of which door: owns the limits on its head, the
+//! common response headers, the writing of problem documents, and the catching of panics. Does not authenticate, and
+//! does not know the routes.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,22 +15,37 @@ use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use tracing::{Instrument, debug, error, info, info_span};
 
-use super::{ROUTES, RestDoor};
+use super::problem::Problem;
+use crate::config::limits::LimitsConfig;
 use crate::protocol::answer::millis;
-use crate::protocol::http::problem::Problem;
 use crate::protocol::limits::{check_framing, check_head, check_target};
 use crate::protocol::request_context::{RequestContext, X_REQUEST_ID};
 use crate::query::error::{ErrorCode, QueryError};
+use crate::telemetry::Metrics;
+
+/// What the frame needs.
+#[derive(Debug)]
+pub struct Frame {
+    /// Where requests are counted.
+    pub metrics: Metrics,
+    /// Limits on their heads.
+    pub limits: LimitsConfig,
+}
+
+/// The label of a request that reached no route.
+const NO_ROUTE: &str = "other";
 
 /// The outermost layer.
-pub(super) async fn frame(State(door): State<Arc<RestDoor>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn frame(State(frame): State<Arc<Frame>>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let context = RequestContext::of(request.headers());
     let method = request.method().clone();
-    let route = route_of(&request);
+    // A label of few values, and no names that callers sent: the path's template.
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
     request.extensions_mut().insert(context.clone());
     let span = info_span!("request", request_id = context.request_id, trace_id = context.trace_id);
-    let handled = run(&door, request, next).instrument(span);
+    let handled = run(&frame, request, next).instrument(span);
     let response = match AssertUnwindSafe(handled).catch_unwind().await {
         Ok(response) => response,
         Err(_) => {
@@ -39,7 +55,7 @@ pub(super) async fn frame(State(door): State<Arc<RestDoor>>, mut request: Reques
     };
     let response = finished(response, &context, &method);
     let status = response.status().as_u16();
-    door.metrics.http_request(method_name(&method), route, status);
+    frame.metrics.http_request(method_name(&method), route, status);
     if status >= 400 {
         // Many of these never became a query, which would have a line of its own.
         info!(request_id = context.request_id, trace_id = context.trace_id, route, status, "request refused");
@@ -56,11 +72,11 @@ pub(super) async fn frame(State(door): State<Arc<RestDoor>>, mut request: Reques
     response
 }
 
-async fn run(door: &RestDoor, request: Request, next: Next) -> Response {
-    if let Err(error) = check_target(request.uri(), &door.limits) {
+async fn run(frame: &Frame, request: Request, next: Next) -> Response {
+    if let Err(error) = check_target(request.uri(), &frame.limits) {
         return Problem::uri_too_long(error).into_response();
     }
-    if let Err(error) = check_head(&request, &door.limits) {
+    if let Err(error) = check_head(&request, &frame.limits) {
         return Problem::head_too_large(error).into_response();
     }
     if let Err(error) = check_framing(&request) {
@@ -98,12 +114,6 @@ fn without_body(response: Response) -> Response {
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     Response::from_parts(parts, Body::empty())
-}
-
-/// The path's template: a label of few values, and no names that callers sent.
-fn route_of(request: &Request) -> &'static str {
-    let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    ROUTES.into_iter().find(|route| Some(*route) == matched).unwrap_or("other")
 }
 
 fn method_name(method: &Method) -> &'static str {
