@@ -196,3 +196,34 @@ fn a_connection_that_is_silent_too_long_is_closed() {
         gateway.shutdown().await;
     });
 }
+
+/// While an answer is written, its reader says nothing.
+#[test]
+fn an_answer_that_is_read_slowly_keeps_its_connection() {
+    const IDLE: Duration = Duration::from_millis(2_000);
+    const PACE: Duration = Duration::from_millis(10);
+    const PIECE_BYTES: usize = 64 * 1024;
+    run(async {
+        let times = json!({
+            "server": { "connection_idle_ms_max": IDLE.as_millis(), "body_read_timeout_ms": 1_900 },
+            "limits": { "query_time_ms_max": 1_900, "queue_wait_ms_max": 1_900 },
+        });
+        let gateway = limited("slow-reader", times).await;
+        let token = gateway.token("admin", json!({}));
+        // 40,000 rows, each under a name of 1,000 letters: much more than the sockets' buffers take.
+        let sql = format!("select a.id as {} from accounts a, accounts b", "n".repeat(1_000));
+        let mut wire = Wire::open(gateway.addr()).await;
+        assert!(wire.send(post("/v1/sql", &token, &json!({ "sql": sql }).to_string())).await);
+        let head = wire.head().await;
+        assert!(head.status == 200 && head.length > 40_000_000, "{head:?}");
+        let mut left = head.length;
+        let mut pace = tokio::time::interval(PACE);
+        for _ in 0..2 * IDLE.as_millis() / PACE.as_millis() {
+            let _ = pace.tick().await;
+            left -= wire.some(PIECE_BYTES.min(left)).await.len();
+        }
+        assert!(left > 0, "it was read too fast to tell");
+        assert_eq!(wire.exactly(left).await.len(), left, "cut while it was read");
+        gateway.shutdown().await;
+    });
+}

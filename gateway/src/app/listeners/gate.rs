@@ -11,6 +11,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tower_http::add_extension::AddExtension;
@@ -54,6 +55,8 @@ impl ConnectionGate {
         stream.set_write_timeout(Some(self.idle));
         Ok(GatedStream {
             stream: Box::pin(stream),
+            idle: self.idle,
+            byte_at: Instant::now(),
             in_flight: self.in_flight,
             unwritten: None,
             left: Box::pin(place.connection.left()),
@@ -72,6 +75,11 @@ pub(super) const fn patience(server: &ServerConfig) -> Patience {
 
 fn making_room() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "the connection makes room for another")
+}
+
+/// Nothing was read for a while. The system's own faults have a number.
+fn is_silence(fault: &io::Error) -> bool {
+    fault.kind() == io::ErrorKind::TimedOut && fault.raw_os_error().is_none()
 }
 
 impl<S: Send + 'static> Accept<TcpStream, S> for ConnectionGate {
@@ -94,6 +102,9 @@ impl<S: Send + 'static> Accept<TcpStream, S> for ConnectionGate {
 #[derive(Debug)]
 pub(super) struct GatedStream {
     stream: Pin<Box<TimeoutStream<TcpStream>>>,
+    idle: Duration,
+    /// When a byte last went in either direction.
+    byte_at: Instant,
     in_flight: InFlight,
     /// Held while the peer does not take what there is to write: part of an answer may be in
     /// buffers above, which no request holds any more.
@@ -108,7 +119,15 @@ impl GatedStream {
         if self.left.poll_unpin(cx).is_ready() { Err(making_room()) } else { Ok(()) }
     }
 
+    /// For how long it may still be silent; `None` once it was for too long.
+    fn silence_left(&self) -> Option<Duration> {
+        self.idle.checked_sub(self.byte_at.elapsed()).filter(|left| !left.is_zero())
+    }
+
     fn wrote(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(polled, Poll::Ready(Ok(bytes)) if bytes > 0) {
+            self.byte_at = Instant::now();
+        }
         if polled.is_ready() {
             if self.unwritten.take().is_some() {
                 self.place.connection.set_unwritten(false);
@@ -128,7 +147,21 @@ impl AsyncRead for GatedStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check_place(cx)?;
-        self.stream.as_mut().poll_read(cx, buf)
+        loop {
+            let polled = self.stream.as_mut().poll_read(cx, buf);
+            match &polled {
+                Poll::Ready(Ok(())) => self.byte_at = Instant::now(),
+                Poll::Ready(Err(fault)) if is_silence(fault) => {
+                    // While an answer is written, nothing else may come from its reader.
+                    if let Some(left) = self.silence_left() {
+                        self.stream.as_mut().set_read_timeout_pinned(Some(left));
+                        continue;
+                    }
+                }
+                Poll::Ready(Err(_)) | Poll::Pending => {}
+            }
+            return polled;
+        }
     }
 }
 
