@@ -3,7 +3,6 @@
 
 pub mod answer;
 pub mod auth;
-pub mod calendar;
 pub mod connection;
 pub mod entry;
 pub mod grpc;

@@ -2,10 +2,13 @@
 //! engine). Doors call it and nothing below it.
 
 pub mod admission;
+pub mod calendar;
 pub mod caller;
 pub(crate) mod cursor;
 mod describe;
 pub mod error;
+pub mod groups;
+pub mod key_values;
 pub mod lifecycle;
 pub mod request;
 pub mod response;
@@ -28,11 +31,12 @@ use self::admission::{Admission, Held, QueryClass};
 use self::caller::Caller;
 use self::cursor::CursorSealer;
 use self::error::QueryError;
-use self::request::{Request, VersionSelector};
+use self::request::{Pins, Request, VersionSelector};
 use self::response::{Delivery, TableDescription, TableSummary};
 use crate::config::cursors::CursorConfig;
 use crate::config::limits::LimitsConfig;
 use crate::engine::abandoned::until;
+use crate::engine::authorized::Authority;
 use crate::engine::session::Engine;
 
 /// What the pipeline is built from.
@@ -112,6 +116,14 @@ impl QueryService {
             Delivery::of(run::run(&shared, request).await?, held)
         };
         self.admitted(class, deadline, work).await
+    }
+
+    /// The newest versions of those of `tables` that the caller may read, all at this moment: for requests that are
+    /// to be answered as one. It takes no grant to read them as long as that lasts.
+    pub fn pins(&self, caller: &Caller, tables: &[&str]) -> Pins {
+        let policies = Arc::clone(&self.shared.policies.borrow());
+        let Shared { engine, catalog, .. } = self.shared.as_ref();
+        Authority { engine, catalog, policies: &policies, principal: caller }.pins(tables)
     }
 
     /// The caller's tables, in name order.

@@ -1,6 +1,8 @@
 //! Authorization as a type: owns the one constructor through which a statement, a principal and
 //! pinned snapshots become a query that may run. The engine runs nothing else.
 
+mod pins;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,6 +12,8 @@ use sluice_catalog::snapshot::Snapshot;
 use sluice_catalog::table::Table;
 use sluice_policies::principal::Principal;
 use sluice_policies::table_policy::{PolicySet, TableShape};
+
+pub use pins::Pins;
 
 use super::error::EngineError;
 use super::planner::sql::ParsedSql;
@@ -41,9 +45,11 @@ pub struct Authority<'a> {
 
 /// The version to read, and where it comes from.
 #[derive(Debug, Clone, Copy)]
-pub enum Pin {
+pub enum Pin<'a> {
     /// The caller's wish, which may need a grant.
     Asked(VersionSelector),
+    /// What was the newest when the first of several questions came.
+    Together(&'a Pins),
     /// A cursor's version: the walk goes on where it was allowed to begin.
     Cursor(u64),
     /// The same of a walk that began by asking for a version, which takes the grant as long as it goes on.
@@ -59,7 +65,7 @@ impl AuthorizedQuery {
     pub async fn authorize(
         authority: Authority<'_>,
         statement: Statement,
-        pin: Pin,
+        pin: Pin<'_>,
     ) -> Result<Self, EngineError> {
         let mut tables = BTreeMap::new();
         let mut parsed = None;
@@ -124,7 +130,7 @@ impl Authority<'_> {
     ///
     /// # Errors
     /// As for [`AuthorizedQuery::authorize`].
-    pub async fn table(&self, name: &str, pin: Pin) -> Result<SecuredTable, EngineError> {
+    pub async fn table(&self, name: &str, pin: Pin<'_>) -> Result<SecuredTable, EngineError> {
         let unknown = || EngineError::UnknownTable(name.to_owned());
         let table = self.visible_table(name).ok_or_else(unknown)?;
         let snapshot = self.snapshot(&table, pin).await?;
@@ -159,16 +165,14 @@ impl Authority<'_> {
         }
     }
 
-    async fn snapshot(&self, table: &Arc<Table>, pin: Pin) -> Result<Arc<Snapshot>, EngineError> {
+    async fn snapshot(&self, table: &Arc<Table>, pin: Pin<'_>) -> Result<Arc<Snapshot>, EngineError> {
         let name = || table.name().to_owned();
         let unavailable = |source| EngineError::TableUnavailable { table: name(), source };
-        if table.current().is_none() {
-            return Err(unavailable(None));
-        }
+        let Some(current) = table.current() else { return Err(unavailable(None)) };
         let found = match pin {
-            Pin::Asked(VersionSelector::Latest) => {
-                return table.current().ok_or_else(|| unavailable(None));
-            }
+            Pin::Asked(VersionSelector::Latest) => return Ok(current),
+            // One that could not be read then cannot be for as long as they last.
+            Pin::Together(pins) => return pins.of(table, &current).ok_or_else(|| unavailable(None)),
             Pin::Cursor(version) => table.at_version(version).await,
             Pin::Asked(_) | Pin::TravellingCursor(_)
                 if !self.policies.may_time_travel(&self.principal.role, table.name()) =>

@@ -2,6 +2,8 @@
 //! rows share) as comparable bytes, and the selection of the first rows after a position. Nulls
 //! and NaN sort last unless asked otherwise; strings by bytes; any sortable type, any direction.
 
+pub(super) mod each;
+
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int8Array, RecordBatch};

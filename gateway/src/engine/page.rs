@@ -3,7 +3,10 @@
 //! order seeks, other orders skip files that cannot hold rows of the page. Does not seal
 //! positions into cursors.
 
+mod columns;
 mod condition;
+mod each;
+mod keys;
 mod ordered;
 mod physical;
 mod position;
@@ -20,14 +23,17 @@ use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, lit};
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 
+use self::columns::{add, index, order_keys, refuse_repeats};
 use self::condition::Condition;
+pub use self::each::{EachKey, KeyRows, each};
+use self::keys::Keys;
 pub use self::position::{Boundary, Place, Places, Position};
 pub use self::walk::walk;
 use super::error::wording::types_in_words;
 use super::error::{Complaint, EngineError};
 use super::expression::names::Names;
 use super::expression::{column, condition, is_finer_than_microseconds, row_wise, scalar, texts};
-use super::keyset::{Key, KeyEncoder};
+use super::keyset::Key;
 use super::secured::SecuredTable;
 use super::secured::crossing::Crossing;
 use super::secured::transform::Positions;
@@ -195,19 +201,26 @@ impl<'a> Bound<'a> {
         table: &'a SecuredTable,
         query: &'a PageQuery<'a>,
     ) -> Result<Self, EngineError> {
-        let partitions = engine.config.partitions;
-        let limits = &engine.config.statements;
-        let batch_rows = query.rows_max.saturating_add(1).clamp(128, BATCH_ROWS_MAX);
+        Self::with_keys(engine, table, query, None)
+    }
+
+    /// The same for the rows of some keys alone, where there are any.
+    fn with_keys(
+        engine: &'a Engine,
+        table: &'a SecuredTable,
+        query: &'a PageQuery<'a>,
+        keys: Option<&Keys>,
+    ) -> Result<Self, EngineError> {
+        let rows_wanted = query.rows_max.saturating_mul(keys.map_or(1, Keys::count));
+        let batch_rows = rows_wanted.saturating_add(1).clamp(128, BATCH_ROWS_MAX);
         let at_once = texts::rows_at_once(&query.filter).map_err(EngineError::planning)?;
         let batch_rows = batch_rows.min(at_once);
-        let state = engine.session_with_batches(partitions, batch_rows);
+        let state = engine.session_with_batches(engine.config.partitions, batch_rows);
         let names = Names::new(&table.schema, engine.function_names());
-        let index = |name: &str| -> Result<usize, EngineError> {
-            let field = names.column_at(name, None)?;
-            table.schema.index_of(field.name()).map_err(|e| EngineError::Internal(Box::new(e)))
-        };
         let output = match query.columns {
-            Some(columns) => columns.iter().map(|c| index(c)).collect::<Result<Vec<_>, _>>()?,
+            Some(columns) => {
+                columns.iter().map(|c| index(table, &names, c)).collect::<Result<Vec<_>, _>>()?
+            }
             None => (0..table.columns.len()).collect(),
         };
         refuse_repeats(&table.schema, &output)?;
@@ -216,11 +229,13 @@ impl<'a> Bound<'a> {
         let filter = query.filter.clone();
         let conjuncts: Vec<Expr> = filter.map(split_conjunction_owned).unwrap_or_default();
         let (crossing, rest): (Vec<_>, Vec<_>) = conjuncts.into_iter().partition(|part| table.crosses(part));
-        let crossing = table.crossing(&state, &crossing)?;
-        let rest = conjunction(rest);
-        let condition = match rest {
+        let crossing = match keys {
+            None => table.crossing(&state, &crossing)?,
+            Some(keys) => keys.crossing(table, &state, crossing)?,
+        };
+        let condition = match conjunction(rest) {
             Some(expr) => {
-                let expr = row_wise::condition(expr, &schema, limits)?;
+                let expr = row_wise::condition(expr, &schema, &engine.config.statements)?;
                 Some(state.create_physical_expr(expr, &schema).map_err(EngineError::planning)?)
             }
             None => None,
@@ -230,25 +245,7 @@ impl<'a> Bound<'a> {
             used.sort_unstable();
             used.iter().for_each(|i| add(&mut show, *i));
         }
-        let mut keys = Vec::with_capacity(query.order.len());
-        if query.order.len() > limits.order_columns_max {
-            let most = limits.order_columns_max;
-            return Err(EngineError::TooLarge(format!("the order has more than {most} columns")));
-        }
-        for key in query.order {
-            let column = index(&key.column)?;
-            let field = table.schema.field(column);
-            if !KeyEncoder::is_sortable(field.data_type()) {
-                return Err(EngineError::InvalidRequest(Complaint::new(format!(
-                    "rows cannot be ordered by \"{}\": its type is {}",
-                    field.name(),
-                    field.data_type()
-                ))));
-            }
-            add(&mut show, column);
-            let place = show.iter().position(|i| *i == column).unwrap_or_default();
-            keys.push(Key { column: place, descending: key.descending, nulls_first: key.nulls_first });
-        }
+        let keys = order_keys(engine, table, &names, query.order, &mut show)?;
         let shown =
             Schema::new(show.iter().map(|i| Arc::clone(&table.schema.fields()[*i])).collect::<Vec<_>>());
         let condition = match condition {
@@ -310,22 +307,4 @@ impl<'a> Bound<'a> {
     fn answer_for(&self, rows: &RecordBatch) -> Result<(), EngineError> {
         self.condition.as_ref().map_or(Ok(()), |condition| condition.answer_for(rows))
     }
-}
-
-fn add(show: &mut Vec<usize>, index: usize) {
-    if !show.contains(&index) {
-        show.push(index);
-    }
-}
-
-fn refuse_repeats(schema: &SchemaRef, columns: &[usize]) -> Result<(), EngineError> {
-    for (at, column) in columns.iter().enumerate() {
-        if columns[..at].contains(column) {
-            let name = schema.field(*column).name();
-            return Err(EngineError::InvalidRequest(Complaint::new(format!(
-                "column \"{name}\" is selected twice"
-            ))));
-        }
-    }
-    Ok(())
 }

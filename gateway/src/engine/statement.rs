@@ -1,8 +1,12 @@
 //! What a caller asks for, in the words of the engine: owns the statement types that every
 //! door builds. Does not parse filter text, resolve names, or know who is asking.
 
+mod per_key;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+
+pub use per_key::{PerKey, keyed_filter};
 
 /// One question over the caller's tables. Doors translate into this and nothing else.
 #[derive(Debug, Clone)]
@@ -38,6 +42,8 @@ pub struct Select {
     pub count_exact: bool,
     /// Give a cursor for every row as well.
     pub row_cursors: bool,
+    /// Answer for each of these keys, in place of one page.
+    pub per_key: Option<PerKey>,
 }
 
 /// A side of a cursor.

@@ -24,15 +24,15 @@ use self::undelivered::Undelivered;
 use super::caller::Caller;
 use super::error::{ErrorCode, QueryError};
 use crate::config::limits::LimitsConfig;
-use crate::engine::statement::Statement;
+use crate::engine::statement::{Select, Statement};
 use crate::telemetry::Metrics;
 
 /// Classes have slots and queues of their own, so that a light query never waits for heavy ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueryClass {
-    /// Cost follows what is returned: pages and lookups.
+    /// Cost follows what is returned: pages and lookups, of many keys too.
     Light,
-    /// Cost follows what is stored: aggregates and SQL.
+    /// Cost follows what is stored: aggregates, SQL, and rows of many keys that have to be compared or counted.
     Heavy,
     /// As heavy, for as long as its caller takes to read it.
     Stream,
@@ -42,6 +42,10 @@ impl QueryClass {
     /// The class of a statement that is answered whole.
     pub const fn of(statement: &Statement) -> Self {
         match statement {
+            Statement::Select(Select { per_key: Some(_), limit, order, count_exact, .. }) => {
+                let is_any_row = matches!(limit, Some(1)) && order.is_empty() && !*count_exact;
+                if is_any_row { Self::Light } else { Self::Heavy }
+            }
             Statement::Select(_) | Statement::Lookup(_) => Self::Light,
             Statement::Aggregate(_) | Statement::Sql(_) => Self::Heavy,
         }

@@ -3,6 +3,7 @@
 //! its bearer may not see. Any replica with the keys opens it. Does not read rows.
 
 pub(super) mod position;
+pub(super) mod question;
 pub(super) mod walk;
 
 use std::sync::Arc;

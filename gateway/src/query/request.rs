@@ -4,6 +4,7 @@
 use tokio::time::Instant;
 
 use super::caller::Caller;
+pub use crate::engine::authorized::Pins;
 use crate::engine::statement::Statement;
 pub use crate::engine::statement::VersionSelector;
 
@@ -16,6 +17,8 @@ pub struct Request {
     pub statement: Statement,
     /// Which version of the tables to read.
     pub version: VersionSelector,
+    /// What is the newest version for this request, where it is one of several that are answered as one.
+    pub pins: Option<Pins>,
     /// Identifies the request in logs and errors.
     pub request_id: String,
     /// When the caller gives up, where that is known; the configured limit holds besides.

@@ -11,6 +11,7 @@ use sluice_policies::fingerprint::Fingerprint;
 
 use super::admission::Held;
 use super::error::{ErrorCode, QueryError};
+use super::groups::Groups;
 use super::row_cursors::RowCursors;
 
 /// An answer on its way to its caller.
@@ -30,7 +31,9 @@ impl Delivery {
     /// As [`Held::resize`].
     pub(super) fn of(response: Response, mut held: Held) -> Result<Self, QueryError> {
         let cursors = response.page.as_ref().and_then(|page| page.row_cursors.as_ref());
-        held.resize(buffer_bytes(&response.batches) + cursors.map_or(0, RowCursors::bytes))?;
+        let cursors = cursors.map_or(0, RowCursors::bytes);
+        let groups = response.groups.as_ref().map_or(0, Groups::bytes);
+        held.resize(buffer_bytes(&response.batches) + cursors + groups)?;
         Ok(Self { response, held })
     }
 }
@@ -65,6 +68,8 @@ pub struct Response {
     pub page: Option<PageInfo>,
     /// Rows that match in all, when asked for.
     pub total_rows: Option<u64>,
+    /// What the rows are of each key, for statements about many.
+    pub groups: Option<Groups>,
     /// Every table that was read, in name order, with the version that the answer is true at.
     pub tables: Vec<TableMeta>,
     /// Time spent from admission to the last row.
@@ -211,6 +216,7 @@ mod tests {
             batches,
             page: None,
             total_rows: None,
+            groups: None,
             tables: Vec::new(),
             elapsed: Duration::ZERO,
         };

@@ -1,6 +1,7 @@
 //! One statement, from its caller to its rows: owns the order of steps for each kind. Runs on
 //! the engine's threads.
 
+mod each;
 mod select;
 
 use std::sync::Arc;
@@ -25,8 +26,9 @@ use crate::engine::statement::{Aggregate, Lookup, Select, Statement};
 pub(super) async fn run(shared: &Arc<Shared>, request: Request) -> Result<Response, QueryError> {
     let began = Instant::now();
     let opened = open_cursor(shared, &request)?;
+    let Request { caller, statement, version, pins, .. } = request;
     let pin = match &opened {
-        Some((cursor, _)) if continues(cursor, &request.statement) => match request.version {
+        Some((cursor, _)) if continues(cursor, &statement) => match version {
             // The time that the first page was asked at leads to the cursor's version again.
             as_of @ VersionSelector::AsOf(_) => Pin::Asked(as_of),
             _ if cursor.walk.travels => Pin::TravellingCursor(cursor.walk.version),
@@ -34,23 +36,29 @@ pub(super) async fn run(shared: &Arc<Shared>, request: Request) -> Result<Respon
         },
         // A cursor of another table says nothing about this one's versions.
         Some(_) => Pin::Asked(VersionSelector::Latest),
-        None => Pin::Asked(request.version),
+        None => match (&pins, version) {
+            (Some(pins), VersionSelector::Latest) => Pin::Together(pins),
+            _ => Pin::Asked(version),
+        },
     };
     let travels = match &opened {
         Some((cursor, _)) => cursor.walk.travels,
-        None => request.version != VersionSelector::Latest,
+        None => version != VersionSelector::Latest,
     };
     let policies = Arc::clone(&shared.policies.borrow());
     let authority = Authority {
         engine: &shared.engine,
         catalog: &shared.catalog,
         policies: &policies,
-        principal: &request.caller,
+        principal: &caller,
     };
-    let query = AuthorizedQuery::authorize(authority, request.statement, pin).await?;
+    let query = AuthorizedQuery::authorize(authority, statement, pin).await?;
     let tables: Vec<TableMeta> = query.tables().values().map(|table| meta(table)).collect();
     let authorized = Instant::now();
     let mut answer = match query.statement() {
+        Statement::Select(select @ Select { per_key: Some(per_key), .. }) => {
+            each::each(shared, &query, select, per_key, travels).await?
+        }
         Statement::Select(select) => select::select(shared, &query, select, opened, travels).await?,
         Statement::Lookup(lookup) => self::lookup(shared, &query, lookup).await?,
         Statement::Aggregate(aggregate) => self::aggregate(shared, &query, aggregate).await?,
@@ -73,6 +81,7 @@ impl From<planner::Rows> for Response {
             batches: rows.batches,
             page: None,
             total_rows: None,
+            groups: None,
             tables: Vec::new(),
             elapsed: Duration::ZERO,
         }
@@ -118,6 +127,7 @@ async fn lookup(shared: &Shared, query: &AuthorizedQuery, lookup: &Lookup) -> Re
         batches: vec![page.rows],
         page: None,
         total_rows: None,
+        groups: None,
         tables: Vec::new(),
         elapsed: Duration::ZERO,
     })

@@ -118,7 +118,14 @@ async fn run(
     let _gone = tables.send(query.tables().values().map(|table| meta(table)).collect());
     match query.statement() {
         Statement::Select(
-            select @ Select { cursor: None, side: None, count_exact: false, row_cursors: false, .. },
+            select @ Select {
+                cursor: None,
+                side: None,
+                count_exact: false,
+                row_cursors: false,
+                per_key: None,
+                ..
+            },
         ) => rows(shared, &query, select, sink).await,
         Statement::Sql(sql) => {
             let parsed = query.parsed().cloned().ok_or_else(|| QueryError::internal("SQL unparsed"))?;

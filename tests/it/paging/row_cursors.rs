@@ -1,19 +1,16 @@
-//! Cursors of single rows, which no door of these tests asks for: owns asking the pipeline for them, and the check that
-//! each continues beside its row in any door.
-
-use std::collections::BTreeMap;
+//! Cursors of single rows, which no door of these tests asks for: owns the check that each continues beside its row
+//! in any door.
 
 use rand::Rng;
 use serde_json::Value;
-use sluice_gateway::engine::statement::{Filter, OrderKey, Select, Side, Statement};
-use sluice_gateway::query::request::{Request, VersionSelector};
+use sluice_gateway::engine::statement::{Filter, OrderKey, Select, Side};
 use sluice_gateway::query::response::Delivery;
-use sluice_policies::principal::Principal;
 use sluice_tests::client::Caller;
 use sluice_tests::gateway::{Gateway, run};
 use sluice_tests::json::rows;
 use sluice_tests::random::seeded;
 
+use super::asked::Asked;
 use super::model::Key;
 use super::stage::{GROUPLESS, MASKED, READER, Stage, Walk, rows_of};
 
@@ -31,7 +28,6 @@ fn question(walk: &Walk) -> Select {
         nulls_first: key.nulls_first,
     };
     Select {
-        table: "t".to_owned(),
         filter: Some(Filter::Text(walk.condition.sql.to_owned())),
         order: walk.order.iter().map(key).collect(),
         limit: Some(walk.limit),
@@ -40,19 +36,8 @@ fn question(walk: &Walk) -> Select {
     }
 }
 
-fn request(gateway: &Gateway, role: &str, select: Select) -> Request {
-    let caller = gateway.service().count(Principal::local(role, BTreeMap::new())).unwrap();
-    Request {
-        caller,
-        statement: Statement::Select(select),
-        version: VersionSelector::Latest,
-        request_id: "row-cursors".to_owned(),
-        deadline: None,
-    }
-}
-
-async fn ask(gateway: &Gateway, role: &str, select: Select) -> Delivery {
-    gateway.service().execute(request(gateway, role, select)).await.unwrap()
+async fn ask(gateway: &Gateway, role: &'static str, select: Select) -> Delivery {
+    Asked { gateway, role }.select(select).await.unwrap()
 }
 
 #[test]
@@ -122,10 +107,10 @@ fn a_stream_has_neither_sides_nor_cursors_of_rows() {
     run(async {
         let mut random = seeded("paging::row_cursor_streams");
         let stage = Stage::build(&mut random).await;
-        let select =
-            |side, row_cursors| Select { side, row_cursors, table: "t".to_owned(), ..Select::default() };
+        let select = |side, row_cursors| Select { side, row_cursors, ..Select::default() };
         for select in [select(Some(Side::Before), false), select(None, true)] {
-            let refused = stage.gateway.service().stream(request(&stage.gateway, "reader", select)).await;
+            let request = Asked { gateway: &stage.gateway, role: "reader" }.request(select);
+            let refused = stage.gateway.service().stream(request).await;
             assert_eq!(refused.unwrap_err().code.as_str(), "invalid_request");
         }
         stage.gateway.shutdown().await;

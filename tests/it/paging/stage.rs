@@ -19,9 +19,11 @@ use super::model::{
 
 pub(super) const POLICIES: &str = "version: 1
 roles:
-  reader: { administrator: true, tables: { t: { columns: all } } }
+  reader: { administrator: true, time_travel: true, tables: { t: { columns: all } } }
   masked: { tables: { t: { columns: '*', rows: 'grp < 2', masks: { name: null } } } }
   groupless: { tables: { t: { columns: '*', rows: 'grp < 2', masks: { grp: null } } } }
+  blurred: { tables: { t: {
+    columns: '*', rows: 'score IS NOT NULL', masks: { grp: { round: 10 }, name: { hash: {} } } } } }
 ";
 
 /// Who walks, and what of a row there is for it.
@@ -79,7 +81,7 @@ impl Stage {
         stage
     }
 
-    fn append(&mut self, random: &mut StdRng) {
+    pub(super) fn append(&mut self, random: &mut StdRng) {
         let mut batches = Vec::new();
         for _ in 0..random.random_range(1..4) {
             let count = random.random_range(3..40);
@@ -107,6 +109,15 @@ impl Stage {
                 self.table.compact();
             }
         }
+    }
+
+    /// Deletes rows without touching the files that hold them. Once at most.
+    pub(super) fn delete_by_vector(&mut self, rest: i64) {
+        self.table.delete_by_vector(|rows| {
+            let ids = rows.column(0).as_primitive::<Int64Type>();
+            ids.iter().map(|id| id.map(|id| id % rest == 0)).collect::<BooleanArray>()
+        });
+        self.rows.retain(|row| row.id % rest != 0);
     }
 
     /// Until the gateway has seen the newest version.

@@ -35,7 +35,7 @@ impl SecuredTable {
     }
 
     /// A visible column is the raw one, and its statistics prove something.
-    fn can_skip(&self, name: &str) -> bool {
+    pub(in crate::engine) fn can_skip(&self, name: &str) -> bool {
         self.column(name).is_some_and(|c| matches!(c.mask, Masking::Clear) && proves(&c.data_type))
     }
 
@@ -50,6 +50,19 @@ impl SecuredTable {
         &self,
         state: &SessionState,
         conditions: &[Expr],
+    ) -> Result<Crossing, EngineError> {
+        self.crossing_by(state, conditions, conditions)
+    }
+
+    /// The same, with data skipped by `skips` instead of the conditions: each of them follows from those.
+    ///
+    /// # Errors
+    /// As for [`Self::crossing`].
+    pub(in crate::engine) fn crossing_by(
+        &self,
+        state: &SessionState,
+        conditions: &[Expr],
+        skips: &[Expr],
     ) -> Result<Crossing, EngineError> {
         let visible = DFSchema::try_from(Arc::clone(&self.schema)).map_err(EngineError::planning)?;
         let type_of = |expr: &Expr| expr.get_type(&visible).ok();
@@ -67,7 +80,7 @@ impl SecuredTable {
         let columns = condition.iter().flat_map(collect_columns);
         let used: BTreeSet<usize> = columns.map(|column| column.index()).collect();
         let can_skip = |name: &str| self.can_skip(name);
-        let skips = conditions.iter().filter(|filter| is_safe_comparison(filter, &can_skip)).cloned();
+        let skips = skips.iter().filter(|filter| is_safe_comparison(filter, &can_skip)).cloned();
         let callers = physical(conjunction(skips), raw_schema(&self.snapshot))?;
         let pruning = match (&self.rows, callers) {
             (VisibleRows::Where { skipping: Some(policy), .. }, Some(callers)) => {

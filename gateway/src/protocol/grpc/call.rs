@@ -80,6 +80,7 @@ impl Call {
             caller: self.caller.clone(),
             statement,
             version,
+            pins: None,
             request_id: self.context.request_id.clone(),
             deadline: self.deadline,
         }

@@ -6,8 +6,8 @@ use sluice_proto::v1::{Literal as LiteralMessage, LocalTimestamp};
 
 use super::refusal::Refusal;
 use crate::engine::statement::Literal;
-use crate::protocol::calendar::{append_date, append_instant};
 use crate::protocol::literal::number;
+use crate::query::calendar::{append_date, append_instant};
 use crate::query::error::{ErrorCode, QueryError};
 
 /// Floats are written with an exponent from here on, and below its inverse: they would have as many digits.

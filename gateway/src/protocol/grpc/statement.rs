@@ -56,6 +56,7 @@ pub(super) fn rows(asked: RowsRequest, limits: &LimitsConfig) -> Result<Question
         side: side(asked.side)?,
         count_exact: asked.count_exact,
         row_cursors: false,
+        per_key: None,
     };
     let text_field = matches!(select.filter, Some(Filter::Text(_))).then_some("where.text");
     let (version, format) = (version(asked.version)?, format(asked.format)?);

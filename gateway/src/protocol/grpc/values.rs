@@ -20,7 +20,7 @@ use prost_types::Timestamp;
 use sluice_proto::v1::value::Kind;
 use sluice_proto::v1::{ListValue, LocalTimestamp, MapEntry, MapValue, Row, StructValue, Value};
 
-use crate::protocol::calendar::per_second;
+use crate::query::calendar::per_second;
 use crate::query::error::QueryError;
 
 /// Most rows, and most values, that are encoded in one go. Between two slices a caller that went away is noticed,

@@ -20,7 +20,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::JsonOptions;
-use crate::protocol::calendar::{append_date, append_time, append_timestamp, per_second};
+use crate::query::calendar::{append_date, append_time, append_timestamp, per_second};
 
 /// Chooses encoders by type and by the caller's switches.
 #[derive(Debug)]

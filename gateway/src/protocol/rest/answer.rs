@@ -47,6 +47,7 @@ pub(super) async fn answer(
         caller: call.caller.clone(),
         statement,
         version,
+        pins: None,
         request_id: call.context.request_id.clone(),
         deadline: None,
     };

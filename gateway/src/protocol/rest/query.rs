@@ -40,6 +40,7 @@ pub(super) async fn page(State(door): State<Arc<RestDoor>>, request: Request) ->
         side: side(asked.side.as_deref())?,
         count_exact: count_exact(asked.count.as_deref())?,
         row_cursors: false,
+        per_key: None,
     };
     drop(bytes);
     answer(&door, call, Statement::Select(select), version, Form::Rows).await

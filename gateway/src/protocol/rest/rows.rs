@@ -34,6 +34,7 @@ pub(super) async fn page(State(door): State<Arc<RestDoor>>, request: Request) ->
         side: side(params.get("side"))?,
         count_exact: count_exact(params.get("count"))?,
         row_cursors: false,
+        per_key: None,
     };
     answer(&door, call, Statement::Select(select), version, Form::Rows).await
 }

@@ -7,6 +7,7 @@ use std::pin::pin;
 use futures::future::{Either, poll_immediate};
 
 use super::*;
+use crate::engine::statement::{OrderKey, PerKey};
 
 fn gate(limits: &LimitsConfig) -> Admission {
     Admission::new(limits, &Metrics::new().unwrap())
@@ -118,4 +119,24 @@ async fn a_deadline_of_the_caller_bounds_the_wait_and_the_query() {
     assert_eq!(gate.admit(QueryClass::Light, after(0)).await.unwrap_err().code, ErrorCode::DeadlineExceeded);
     let long = gate.admit(QueryClass::Light, after(60_000)).await.unwrap();
     assert!(long.deadline().exceeded().message.contains("2000 ms"));
+}
+
+#[test]
+fn rows_of_many_keys_are_heavy_unless_any_row_of_each_will_do() {
+    let key: arrow::array::ArrayRef = std::sync::Arc::new(arrow::array::Int64Array::from(vec![1]));
+    let keys = arrow::array::RecordBatch::try_from_iter([("k", key)]).unwrap();
+    let per_key = PerKey { columns: vec!["k".to_owned()], keys };
+    let of_many = Select { per_key: Some(per_key), limit: Some(1), ..Select::default() };
+    let class = |select: Select| QueryClass::of(&Statement::Select(select));
+    assert_eq!(class(of_many.clone()), QueryClass::Light);
+    let order = vec![OrderKey { column: "v".to_owned(), descending: false, nulls_first: false }];
+    for heavy in [
+        Select { limit: None, ..of_many.clone() },
+        Select { limit: Some(2), ..of_many.clone() },
+        Select { count_exact: true, ..of_many.clone() },
+        Select { order: order.clone(), ..of_many.clone() },
+    ] {
+        assert_eq!(class(heavy), QueryClass::Heavy);
+    }
+    assert_eq!(class(Select { order, count_exact: true, ..Select::default() }), QueryClass::Light);
 }

@@ -88,6 +88,12 @@ impl SealedWalk {
         Self { sealer, key_id: key_id.to_owned(), walk, expires_ms }
     }
 
+    /// The same of another question.
+    pub(in crate::query) fn about(&self, question: Digest) -> Self {
+        let walk = Walk { question, ..self.walk.clone() };
+        Self { sealer: self.sealer.clone(), key_id: self.key_id.clone(), walk, expires_ms: self.expires_ms }
+    }
+
     /// A cursor beside the outermost row of a page, going on from it.
     pub(in crate::query) fn beside(&self, boundary: &Boundary, backward: bool) -> Result<String, QueryError> {
         for position in SealedPosition::beside(boundary) {

@@ -14,6 +14,7 @@ fn request() -> Request {
         caller: Caller::counted(Principal::local("analyst", BTreeMap::new())),
         statement: Statement::Lookup(lookup),
         version: VersionSelector::Latest,
+        pins: None,
         request_id: "r-1".to_owned(),
         deadline: None,
     }

@@ -3,16 +3,14 @@
 
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
-
 use super::Opened;
 use crate::engine::authorized::AuthorizedQuery;
 use crate::engine::error::EngineError;
 use crate::engine::page::{self, Page, PageQuery, Position};
 use crate::engine::secured::SecuredTable;
-use crate::engine::statement::{Filter, OrderKey, Select, Side};
+use crate::engine::statement::{Select, Side};
 use crate::query::Shared;
-use crate::query::cursor::Digest;
+use crate::query::cursor::question::{Condition, Question};
 use crate::query::cursor::walk::{SealedWalk, Walk};
 use crate::query::error::{ErrorCode, QueryError};
 use crate::query::response::{PageInfo, Response};
@@ -27,7 +25,9 @@ pub(super) async fn select(
     travels: bool,
 ) -> Result<Response, QueryError> {
     let table = query.table()?;
-    let walk = Walk::over(table, question(table, select.filter.as_ref(), &select.order)?, travels);
+    let condition = select.filter.as_ref().map(Condition::of).transpose()?;
+    let question = Question::over(table.name(), &select.order)?.digest(condition.as_ref());
+    let walk = Walk::over(table, question, travels);
     if let Some((cursor, _)) = &opened {
         walk.check(&cursor.walk)?;
     }
@@ -63,6 +63,7 @@ pub(super) async fn select(
         batches: vec![page.rows],
         page: Some(info),
         total_rows,
+        groups: None,
         tables: Vec::new(),
         elapsed: Duration::ZERO,
     })
@@ -83,16 +84,15 @@ fn expired_if_gone(error: EngineError) -> EngineError {
     if error.is_missing_file() { EngineError::Expired } else { error }
 }
 
-/// Digest of what a cursor continues: everything that decides which rows come in which order.
-fn question(table: &SecuredTable, filter: Option<&Filter>, order: &[OrderKey]) -> Result<Digest, QueryError> {
-    let text = serde_json::to_vec(&(table.name(), filter, order)).map_err(QueryError::internal)?;
-    let mut digest = Sha256::new();
-    digest.update(b"sluice question");
-    digest.update(text);
-    Ok(Digest::of(&digest.finalize().into()))
-}
-
-fn page_rows(shared: &Shared, table: &SecuredTable, asked: Option<usize>) -> Result<usize, QueryError> {
+/// The rows of a page of which so many were asked for.
+///
+/// # Errors
+/// None, or more than a page may have.
+pub(super) fn page_rows(
+    shared: &Shared,
+    table: &SecuredTable,
+    asked: Option<usize>,
+) -> Result<usize, QueryError> {
     let most =
         shared.limits.page_rows_max.min(table.table().definition().page_rows_max.unwrap_or(usize::MAX));
     match asked {

@@ -28,6 +28,7 @@ fn meta(tables: Vec<TableMeta>, form: Form) -> Value {
         batches: vec![],
         page: None,
         total_rows: None,
+        groups: None,
         tables,
         elapsed: Duration::from_micros(3_900),
     };
