@@ -10,6 +10,7 @@ pub mod fifo;
 pub mod gateway;
 pub mod grpc;
 pub mod json;
+pub mod node;
 pub mod process;
 pub mod python;
 pub mod random;
