@@ -98,7 +98,8 @@ fn finished(mut response: Response, context: &RequestContext, method: &Method) -
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         headers.insert(X_REQUEST_ID, id);
     }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    // Answers are of their caller alone; what says more of itself is the same for all.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private"));
     headers.append(
         VARY,
         HeaderValue::from_static("Authorization, Accept, Accept-Encoding, Sluice-Json, Sluice-Role"),
