@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::definition::relation::{self, RelationDefinition};
 use crate::definition::{DiscoverDefinition, TableDefinition};
 use crate::error::CatalogError;
 use crate::name;
@@ -17,6 +18,8 @@ pub struct CatalogConfig {
     pub tables: Vec<TableDefinition>,
     /// Prefixes under which every Delta table is registered.
     pub discover: Vec<DiscoverDefinition>,
+    /// How tables belong together.
+    pub relations: Vec<RelationDefinition>,
     /// How the object stores of clouds are reached, by URL prefix.
     pub stores: Vec<StoreDefinition>,
     /// Time between two looks at a table's log, in milliseconds.
@@ -46,6 +49,7 @@ impl Default for CatalogConfig {
         Self {
             tables: Vec::new(),
             discover: Vec::new(),
+            relations: Vec::new(),
             stores: Vec::new(),
             poll_interval_ms: 1_000,
             discover_interval_ms: 60_000,
@@ -98,6 +102,7 @@ impl CatalogConfig {
                 faults.push(invalid("discover", reason));
             }
         }
+        faults.extend(relation::faults(&self.relations));
         faults
     }
 

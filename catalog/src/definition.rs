@@ -1,6 +1,8 @@
 //! What an operator declares about tables: owns the serde types of one table and one discovery
 //! entry and their checks. Does not open anything.
 
+pub mod relation;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,9 @@ pub struct TableDefinition {
     /// Largest page, in rows; absent is the server's default.
     #[serde(default)]
     pub page_rows_max: Option<usize>,
+    /// Name in GraphQL, where that of the table is none or is taken; see [`crate::name::is_graphql`].
+    #[serde(default)]
+    pub graphql_name: Option<String>,
 }
 
 /// What is declared of one column.
@@ -41,6 +46,8 @@ pub struct ColumnDefinition {
     pub description: Option<String>,
     /// Labels that policies select columns by, such as `pii.email`.
     pub tags: Vec<String>,
+    /// Name in GraphQL, where that of the column or field is none or is taken.
+    pub graphql_name: Option<String>,
 }
 
 /// Registers every Delta table below a prefix. The name of each is its path below the prefix
@@ -74,6 +81,7 @@ impl TableDefinition {
             description: None,
             columns: BTreeMap::new(),
             page_rows_max: None,
+            graphql_name: None,
         }
     }
 
@@ -98,6 +106,11 @@ impl TableDefinition {
         if self.page_rows_max == Some(0) {
             return refuse("\"page_rows_max\" is 0".to_owned());
         }
+        let of_columns = self.columns.values().filter_map(|column| column.graphql_name.as_ref());
+        let mut names = self.graphql_name.iter().chain(of_columns);
+        if let Some(name) = names.find(|name| !name::is_graphql(name)) {
+            return refuse(format!("\"graphql_name\" \"{name}\" is no name in GraphQL"));
+        }
         Ok(())
     }
 }
@@ -119,6 +132,19 @@ mod tests {
         let mut no_rows = good;
         no_rows.page_rows_max = Some(0);
         assert!(no_rows.validate().is_err());
+    }
+
+    #[test]
+    fn names_for_graphql_are_checked_on_the_table_and_on_its_columns() {
+        let mut named = TableDefinition::bare("a-b", "/data/t");
+        named.graphql_name = Some("a_b".to_owned());
+        named.columns.entry("c".to_owned()).or_default().graphql_name = Some("d".to_owned());
+        assert!(named.validate().is_ok());
+        let mut of_column = named.clone();
+        of_column.columns.entry("c".to_owned()).or_default().graphql_name = Some("d e".to_owned());
+        assert!(of_column.validate().is_err());
+        named.graphql_name = Some("a-b".to_owned());
+        assert!(named.validate().is_err());
     }
 
     #[test]

@@ -41,6 +41,16 @@ pub enum CatalogError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A relation that contradicts itself or another one.
+    #[error("relation \"{name}\" is not valid: {reason}")]
+    InvalidRelation {
+        /// Where it stands among the relations, from 0.
+        index: usize,
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A location of a kind that cannot be opened.
     #[error(
         "location scheme \"{scheme}\" is not supported (\"file\", \"s3\", \"gs\", \"az\" and \"abfss\" are)"
@@ -173,6 +183,14 @@ impl CatalogError {
     pub fn setting(&self) -> Option<(&'static str, &str)> {
         match self {
             Self::InvalidSetting { setting, reason } => Some((setting, reason)),
+            _ => None,
+        }
+    }
+
+    /// The relation to blame, as its place among the relations, and the message.
+    pub fn relation(&self) -> Option<(usize, String)> {
+        match self {
+            Self::InvalidRelation { index, .. } => Some((*index, self.to_string())),
             _ => None,
         }
     }

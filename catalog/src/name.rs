@@ -1,5 +1,5 @@
-//! Table names: owns the rule of what a name may be and how a discovered path becomes one.
-//! Does not match what callers type.
+//! Names: owns the rule of what a table's name may be, how a discovered path becomes one, and which names
+//! GraphQL can have. Does not match what callers type.
 
 use crate::error::CatalogError;
 
@@ -32,10 +32,22 @@ pub fn from_path(name_prefix: &str, path: &str) -> Result<String, CatalogError> 
     Ok(name)
 }
 
+/// Whether a text can be a name in GraphQL: 1 to [`NAME_CHARS_MAX`] ASCII letters, digits and `_`, no digit
+/// first. Names that start with two underscores are GraphQL's own, and the words that values and conditions
+/// are written with are taken.
+pub fn is_graphql(text: &str) -> bool {
+    const TAKEN: [&str; 6] = ["and", "or", "not", "true", "false", "null"];
+    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && !text.starts_with("__");
+    starts
+        && text.len() <= NAME_CHARS_MAX
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !TAKEN.contains(&text)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::{NAME_CHARS_MAX, from_path, validate};
+    use super::{NAME_CHARS_MAX, from_path, is_graphql, validate};
 
     #[test]
     fn names_keep_to_the_alphabet_and_the_length() {
@@ -51,5 +63,17 @@ mod tests {
     fn a_discovered_path_becomes_a_dotted_name() {
         assert_eq!(from_path("lake_", "sales/orders").unwrap(), "lake_sales.orders");
         assert!(from_path("", "2024/orders").is_err());
+    }
+
+    #[test]
+    fn names_of_graphql_are_narrower() {
+        for good in ["a", "_a", "A1_", &"n".repeat(NAME_CHARS_MAX)] {
+            assert!(is_graphql(good), "{good}");
+        }
+        let taken = ["and", "or", "not", "true", "false", "null"];
+        for bad in ["", "1a", "__a", "a.b", "a-b", "a b", "ä", &"n".repeat(NAME_CHARS_MAX + 1)] {
+            assert!(!is_graphql(bad), "{bad}");
+        }
+        assert!(!taken.into_iter().any(is_graphql));
     }
 }

@@ -31,6 +31,8 @@ use self::policy_keeper::{KeeperReport, PolicyKeeper};
 use self::watched_files::WatchedFiles;
 use crate::config::Config;
 use crate::protocol::auth::Authenticator;
+use crate::protocol::graphql::schemas::Schemas;
+use crate::protocol::graphql::{self, GraphqlDoor, Persisted};
 use crate::protocol::grpc::{self, GrpcDoor};
 use crate::protocol::http::frame::Frame;
 use crate::protocol::http::framed;
@@ -204,8 +206,12 @@ impl Doors<'_> {
             limits: config.limits.clone(),
             body_read_timeout,
         };
+        let mut routes = rest::routes(Arc::new(rest));
+        if config.graphql.enabled {
+            routes = routes.merge(graphql::routes(Arc::new(self.graphql(config, body_read_timeout))));
+        }
         let frame = Frame { metrics: self.metrics.clone(), limits: config.limits.clone() };
-        let routes = framed(rest::routes(Arc::new(rest)), frame, &config.server.cors.allowed_origins);
+        let routes = framed(routes, frame, &config.server.cors.allowed_origins);
         let http = Listener::open(config.server.http_addr, &listening, routes).await?;
         let Some(addr) = config.server.grpc_addr else { return Ok((http, None)) };
         let door = GrpcDoor {
@@ -220,6 +226,19 @@ impl Doors<'_> {
         };
         let routes = grpc::router(&Arc::new(door))?;
         Ok((http, Some(Listener::open(addr, &listening, routes).await?)))
+    }
+
+    fn graphql(&self, config: &Config, body_read_timeout: Duration) -> GraphqlDoor {
+        GraphqlDoor {
+            service: self.service.clone(),
+            authenticator: self.authenticator.clone(),
+            metrics: self.metrics.clone(),
+            limits: config.limits.clone(),
+            schemas: Schemas::new(config.graphql.clone()),
+            persisted: Persisted::new(&config.graphql),
+            config: config.graphql.clone(),
+            body_read_timeout,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod ceilings;
 pub mod cursors;
 mod file;
+pub mod graphql;
 pub mod limits;
 mod outline;
 pub mod serving;
@@ -17,6 +18,7 @@ use sluice_policies::diagnostic::Diagnostic;
 use sluice_policies::token::TokenConfig;
 
 use self::cursors::CursorConfig;
+use self::graphql::GraphqlConfig;
 use self::limits::LimitsConfig;
 use self::serving::{ServerConfig, TelemetryConfig};
 use self::trust::{KeysConfig, PoliciesConfig, SigningConfig};
@@ -47,6 +49,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Cursors.
     pub cursors: CursorConfig,
+    /// The GraphQL door.
+    pub graphql: GraphqlConfig,
     /// Logs.
     pub telemetry: TelemetryConfig,
 }
@@ -56,8 +60,16 @@ pub struct Config {
 pub struct ConfigProblem {
     /// Names from the root to the field.
     pub path: Vec<&'static str>,
+    /// Which item of the list in that field, from 0, where it is one item's problem.
+    pub item: Option<usize>,
     /// What is wrong with it.
     pub message: String,
+}
+
+impl ConfigProblem {
+    fn of(path: Vec<&'static str>, message: String) -> Self {
+        Self { path, item: None, message }
+    }
 }
 
 impl Config {
@@ -76,31 +88,34 @@ impl Config {
         let statements = self.limits.statements.problems().into_iter();
         found.extend(
             statements
-                .map(|(field, message)| ConfigProblem { path: vec!["limits", "statements", field], message }),
+                .map(|(field, message)| ConfigProblem::of(vec!["limits", "statements", field], message)),
         );
         let mut section = |name: &'static str, problems: Vec<(&'static str, String)>| {
             found.extend(
-                problems
-                    .into_iter()
-                    .map(|(field, message)| ConfigProblem { path: vec![name, field], message }),
+                problems.into_iter().map(|(field, message)| ConfigProblem::of(vec![name, field], message)),
             );
         };
         section("server", self.server.problems(&self.limits));
         section("policies", self.policies.problems());
         section("limits", self.limits.problems());
         section("cursors", self.cursors.problems());
+        section("graphql", self.graphql.problems());
         section("telemetry", self.telemetry.problems());
         let faults = self.catalog.faults();
-        let placed = faults.iter().map(|fault| match fault.setting() {
-            Some((setting, reason)) => (setting, reason.to_owned()),
-            None => ("tables", fault.to_string()),
-        });
+        let placed =
+            faults.iter().filter(|fault| fault.relation().is_none()).map(|fault| match fault.setting() {
+                Some((setting, reason)) => (setting, reason.to_owned()),
+                None => ("tables", fault.to_string()),
+            });
         section("catalog", placed.collect());
         section("tokens", trust::token_problems(&self.tokens));
+        found.extend(faults.iter().filter_map(|fault| fault.relation()).map(|(index, message)| {
+            ConfigProblem { item: Some(index), ..ConfigProblem::of(vec!["catalog", "relations"], message) }
+        }));
         if self.tokens.issuers.is_empty() && self.tokens.anonymous_role.is_none() {
             let message =
                 "names neither an issuer nor an anonymous role, so that nobody could call".to_owned();
-            found.push(ConfigProblem { path: vec!["tokens"], message });
+            found.push(ConfigProblem::of(vec!["tokens"], message));
         }
         found
     }
@@ -118,6 +133,11 @@ impl Config {
     /// A problem with a discovery prefix, at its line.
     pub fn prefix_problem(&self, prefix: &str, message: &str) -> Diagnostic {
         file::prefix_problem(&self.file, prefix, message)
+    }
+
+    /// A problem with a relation, by its place among the relations, at its line.
+    pub fn relation_problem(&self, index: usize, message: &str) -> Diagnostic {
+        file::relation_problem(&self.file, index, message)
     }
 
     /// A problem with an issuer, which the message names, at the line where it is declared.

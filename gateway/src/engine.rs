@@ -6,7 +6,7 @@ pub mod abandoned;
 pub mod authorized;
 mod barrier;
 pub mod error;
-mod expression;
+pub(crate) mod expression;
 mod functions;
 mod in_order;
 mod kept;

@@ -5,6 +5,7 @@ pub mod answer;
 pub mod auth;
 pub mod connection;
 pub mod entry;
+pub mod graphql;
 pub mod grpc;
 pub mod http;
 pub mod json_values;

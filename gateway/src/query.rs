@@ -14,7 +14,9 @@ pub mod request;
 pub mod response;
 pub mod row_cursors;
 mod run;
+pub mod shape;
 pub mod stream;
+pub mod suggestion;
 
 use std::sync::Arc;
 
@@ -33,6 +35,7 @@ use self::cursor::CursorSealer;
 use self::error::QueryError;
 use self::request::{Pins, Request, VersionSelector};
 use self::response::{Delivery, TableDescription, TableSummary};
+use self::shape::ShapeMemo;
 use crate::config::cursors::CursorConfig;
 use crate::config::limits::LimitsConfig;
 use crate::engine::abandoned::until;
@@ -72,6 +75,7 @@ struct Shared {
     admission: Admission,
     limits: LimitsConfig,
     sealer: CursorSealer,
+    shapes: ShapeMemo,
 }
 
 impl QueryService {
@@ -86,6 +90,7 @@ impl QueryService {
                 admission: parts.admission,
                 limits: parts.limits,
                 sealer,
+                shapes: ShapeMemo::default(),
             }),
         }
     }

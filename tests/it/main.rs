@@ -9,6 +9,7 @@ mod commands;
 mod demo;
 mod documents;
 mod golden;
+mod graphql;
 mod grpc;
 mod leaks;
 mod lifecycle;

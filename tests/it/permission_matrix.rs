@@ -69,7 +69,8 @@ fn every_role_table_and_call_is_as_written_down() {
             }
             let columns = columns(&caller).await;
             for door in &others {
-                assert_eq!(columns_at(door.as_ref()).await, columns, "{who}: columns at {}", door.name());
+                let told = columns_at(door.as_ref()).await;
+                assert!(told.is_none_or(|told| told == columns), "{who}: columns at {}", door.name());
             }
             write!(text, "  visible columns and masks\n{columns}").unwrap();
         }
@@ -108,7 +109,7 @@ async fn cells_at(
     let Some(line) = line(call, table, key, column) else { return told };
     let asked = question(&line).unwrap();
     for door in others {
-        let outcome = door.ask(&asked, None).await;
+        let Some(outcome) = door.ask(&asked, None).await else { continue };
         let word = match (outcome.code(), outcome.said.get("total_rows")) {
             ("answered", _) if call == "listed" => {
                 let listed = outcome.said["description"].as_array().unwrap();
@@ -130,7 +131,7 @@ fn line(call: &str, table: &str, key: &str, column: &str) -> Option<String> {
         "listed" => Some("tables".to_owned()),
         "describe" => Some(format!("describe {table}")),
         "rows" => rows(json!({ "limit": 1 })),
-        "rows+filter" => rows(json!({ "limit": 1, "filter": format!("{column} IS NOT NULL") })),
+        "rows+filter" => rows(json!({ "limit": 1, "filter": { "column": column, "op": "is_not_null" } })),
         "rows+order" => rows(json!({ "limit": 1, "order": column })),
         "rows+count" => rows(json!({ "limit": 1, "count": "exact" })),
         "query" => None,
@@ -213,16 +214,16 @@ async fn columns(caller: &Caller) -> String {
     or_none(text)
 }
 
-/// The same from another door.
-async fn columns_at(door: &dyn Door) -> String {
+/// The same from another door, where it describes tables.
+async fn columns_at(door: &dyn Door) -> Option<String> {
     let mut text = String::new();
     for (table, ..) in TABLES {
-        let outcome = door.ask(&question(&format!("describe {table}")).unwrap(), None).await;
+        let outcome = door.ask(&question(&format!("describe {table}")).unwrap(), None).await?;
         if let Some(described) = outcome.said.get("description") {
             text.push_str(&columns_of(table, described));
         }
     }
-    or_none(text)
+    Some(or_none(text))
 }
 
 fn columns_of(table: &str, described: &Value) -> String {

@@ -165,20 +165,35 @@ fn merge(base: &mut Value, over: Value) {
 impl Gateway {
     /// The demo, made once and shared by every test that only reads.
     pub async fn demo() -> &'static Self {
-        DEMO.get_or_init(|| async {
-            let directory = scratch::kept("demo");
-            let http_addr = SocketAddr::from(([127, 0, 0, 1], 0));
-            let options = DemoOptions { data_dir: directory.clone(), http_addr, grpc_addr: http_addr };
-            // Configuration and policies of an earlier build may differ; the lake is what is dear.
-            for file in ["sluice.yaml", "policies.yaml"] {
-                let _ = std::fs::remove_file(directory.join(file));
-            }
-            let mut config = demo::prepare(&options).await.expect("prepare the demo");
-            config.limits.subject_requests_per_s = 0;
-            config.limits.resident_bytes_max = 0;
-            Self::start(config, &directory, "sluice-demo").await
-        })
-        .await
+        DEMO.get_or_init(Self::open_demo).await
+    }
+
+    /// The demo over again, for those who count what is done to it.
+    ///
+    /// # Panics
+    ///
+    /// As for the shared one.
+    pub async fn own_demo() -> Self {
+        let config = Self::demo().await.directory.join("sluice.yaml");
+        let mut config = Config::load(&config).expect("the demo's configuration");
+        config.server.http_addr = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.server.grpc_addr = None;
+        let directory = config.base_dir.clone();
+        Self::start(config, &directory, "sluice-demo").await
+    }
+
+    async fn open_demo() -> Self {
+        let directory = scratch::kept("demo");
+        let http_addr = SocketAddr::from(([127, 0, 0, 1], 0));
+        let options = DemoOptions { data_dir: directory.clone(), http_addr, grpc_addr: http_addr };
+        // Configuration and policies of an earlier build may differ; the lake is what is dear.
+        for file in ["sluice.yaml", "policies.yaml"] {
+            let _ = std::fs::remove_file(directory.join(file));
+        }
+        let mut config = demo::prepare(&options).await.expect("prepare the demo");
+        config.limits.subject_requests_per_s = 0;
+        config.limits.resident_bytes_max = 0;
+        Self::start(config, &directory, "sluice-demo").await
     }
 
     async fn start(config: Config, directory: &Path, issuer: &str) -> Self {

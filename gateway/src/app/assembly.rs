@@ -2,6 +2,7 @@
 //! and the collecting of every problem. Starts nothing; `check` and `policy explain` use it too.
 
 mod key_rings;
+mod relations;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -74,6 +75,7 @@ pub async fn assemble(config: &Config) -> Result<Assembly, Vec<Diagnostic>> {
     let engine = keep(start_engine(config, order_key), &mut problems);
     debug!("opening the catalog");
     let catalog = keep(open_catalog(config).await, &mut problems);
+    problems.extend(catalog.iter().flat_map(|catalog| relations::problems(config, catalog)));
     if let (Some(mask_keys), Some(engine), Some(catalog)) = (mask_keys, engine, catalog) {
         debug!("loading policies");
         let loaded = load_policies(config.policies.files.clone(), &mask_keys, &catalog, &engine).await;

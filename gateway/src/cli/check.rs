@@ -12,6 +12,8 @@ use crate::app::assembly::{Assembly, assemble};
 use crate::app::check_certificate;
 use crate::config::Config;
 use crate::engine::authorized::shape;
+use crate::protocol::graphql::schema::left_out;
+use crate::query::shape::VisibleShape;
 
 /// Fails with every problem, unreadable tables included.
 pub(super) async fn run(config: Config) -> Result<(), CliError> {
@@ -36,6 +38,9 @@ pub(super) async fn run(config: Config) -> Result<(), CliError> {
     summarize(&assembly)?;
     for note in notes {
         output::say(format!("note: {note}"))?;
+    }
+    for left_out in left_out(&VisibleShape::unrestricted(&assembly.catalog)) {
+        output::say(format!("note: {left_out}"))?;
     }
     output::say("all is well")
 }

@@ -36,6 +36,11 @@ pub(super) fn prefix_problem(file: &Path, prefix: &str, message: &str) -> Diagno
     Diagnostic::at(file, line, column, format!("discovery prefix \"{prefix}\" {message}"))
 }
 
+pub(super) fn relation_problem(file: &Path, index: usize, message: &str) -> Diagnostic {
+    let (line, column) = outline_of(file).nth_item_place(&["catalog", "relations"], index);
+    Diagnostic::at(file, line, column, message)
+}
+
 pub(super) fn issuer_problem(file: &Path, issuer: &str, message: &str) -> Diagnostic {
     let (line, column) = outline_of(file).item_place(&["tokens", "issuers"], "issuer", issuer);
     Diagnostic::at(file, line, column, message)
@@ -66,7 +71,10 @@ fn parse(path: &Path, text: &str) -> Result<Config, Vec<Diagnostic>> {
 }
 
 fn located(path: &Path, outline: &Outline, problem: ConfigProblem) -> Diagnostic {
-    let (line, column) = outline.place(&problem.path);
+    let (line, column) = match problem.item {
+        Some(index) => outline.nth_item_place(&problem.path, index),
+        None => outline.place(&problem.path),
+    };
     Diagnostic::at(path, line, column, format!("\"{}\" {}", problem.path.join("."), problem.message))
 }
 

@@ -39,6 +39,15 @@ impl Outline {
         }
     }
 
+    /// Line and column of the item at `index` of the sequence at `path`; the sequence's own when it has fewer.
+    pub(super) fn nth_item_place(&self, path: &[&str], index: usize) -> (u64, u64) {
+        let found = self.deepest(path);
+        match found.map(|node| &node.value) {
+            Some(Node::Sequence(items)) => items.get(index).or(found).map_or((1, 1), place_of),
+            _ => self.place(path),
+        }
+    }
+
     /// Line and column of the name that ends `below`, a path from such an item down; the item's own
     /// when it has no such field.
     pub(super) fn item_key_place(

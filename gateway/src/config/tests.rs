@@ -76,6 +76,16 @@ fn a_table_is_found_at_its_declaration() {
 }
 
 #[test]
+fn a_relation_is_blamed_at_its_own_line() {
+    let airline = "{ name: airline, table: f, columns: [a], references: { table: l, columns: [a] } }";
+    let text = format!("{SOUND}catalog:\n  relations:\n    - {airline}\n    - {airline}\n");
+    let problems = load(&text).unwrap_err();
+    let places: Vec<(u64, &str)> = problems.iter().map(|one| (one.line, one.message.as_str())).collect();
+    let said = "\"catalog.relations\" relation \"airline\" is not valid: table \"f\" has a relation \"airline\" already";
+    assert_eq!(places, vec![(9, said)]);
+}
+
+#[test]
 fn the_grpc_door_is_turned_off_by_null_and_has_an_address_of_its_own() {
     let with = |server: &str| load(&format!("{SOUND}server: {{ {server} }}\n"));
     assert_eq!(with("grpc_addr: null").unwrap().server.grpc_addr, None);

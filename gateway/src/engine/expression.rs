@@ -9,7 +9,7 @@ mod locating;
 pub(super) mod long_numbers;
 mod measure;
 mod membership;
-pub(super) mod names;
+pub(crate) mod names;
 pub(super) mod patterns;
 pub(super) mod row_wise;
 pub(super) mod texts;

@@ -19,7 +19,10 @@ pub const fn http_status(code: ErrorCode) -> StatusCode {
         | ErrorCode::EvaluationFailed
         | ErrorCode::CursorInvalid
         | ErrorCode::CursorMismatch
-        | ErrorCode::ExpressionTooLarge => StatusCode::BAD_REQUEST,
+        | ErrorCode::ExpressionTooLarge
+        | ErrorCode::InvalidDocument
+        | ErrorCode::DocumentTooLarge
+        | ErrorCode::PersistedQueryNotFound => StatusCode::BAD_REQUEST,
         ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
         ErrorCode::RoleDenied | ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
@@ -49,11 +52,14 @@ pub const fn grpc_code(code: ErrorCode) -> Code {
         | ErrorCode::CursorInvalid
         | ErrorCode::CursorMismatch
         | ErrorCode::ExpressionTooLarge
+        | ErrorCode::InvalidDocument
+        | ErrorCode::DocumentTooLarge
         | ErrorCode::NotAcceptable
         | ErrorCode::UnsupportedMediaType => Code::InvalidArgument,
-        ErrorCode::KeyUnavailable | ErrorCode::EvaluationFailed | ErrorCode::CursorExpired => {
-            Code::FailedPrecondition
-        }
+        ErrorCode::KeyUnavailable
+        | ErrorCode::EvaluationFailed
+        | ErrorCode::CursorExpired
+        | ErrorCode::PersistedQueryNotFound => Code::FailedPrecondition,
         ErrorCode::Unauthenticated => Code::Unauthenticated,
         ErrorCode::RoleDenied | ErrorCode::Forbidden => Code::PermissionDenied,
         ErrorCode::NotFound => Code::NotFound,
@@ -96,6 +102,9 @@ pub const fn title(code: ErrorCode) -> &'static str {
         ErrorCode::MethodNotAllowed => "Method not allowed",
         ErrorCode::NotAcceptable => "No acceptable representation",
         ErrorCode::UnsupportedMediaType => "Unsupported media type",
+        ErrorCode::InvalidDocument => "The document is not valid",
+        ErrorCode::DocumentTooLarge => "The document is too large",
+        ErrorCode::PersistedQueryNotFound => "No document of this hash is kept",
         ErrorCode::Internal => "Internal error",
     }
 }

@@ -72,7 +72,7 @@ fn authority<'a>(
     Authority { engine: &shared.engine, catalog: &shared.catalog, policies, principal }
 }
 
-fn summary(table: &SecuredTable) -> TableSummary {
+pub(super) fn summary(table: &SecuredTable) -> TableSummary {
     let snapshot = table.snapshot();
     let open = table.is_unfiltered();
     TableSummary {
@@ -105,7 +105,7 @@ fn unavailable(table: &Table) -> TableSummary {
     }
 }
 
-fn columns(table: &SecuredTable) -> Vec<ColumnDescription> {
+pub(super) fn columns(table: &SecuredTable) -> Vec<ColumnDescription> {
     let raw = table.snapshot().columns();
     let declared = &table.table().definition().columns;
     // What the caller does not see is not in this schema, and has no entry.

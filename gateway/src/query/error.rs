@@ -59,13 +59,19 @@ pub enum ErrorCode {
     NotAcceptable,
     /// A body of a media type that the call does not read.
     UnsupportedMediaType,
+    /// A GraphQL document that does not parse, is not valid for this caller's schema, or whose values do not fit.
+    InvalidDocument,
+    /// A GraphQL document of too many or too deeply nested parts.
+    DocumentTooLarge,
+    /// A GraphQL document that is named by its hash alone, and is not kept.
+    PersistedQueryNotFound,
     /// A fault of ours; the cause is in the log under the request id.
     Internal,
 }
 
 impl ErrorCode {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::Unauthenticated,
         Self::RoleDenied,
         Self::Forbidden,
@@ -91,6 +97,9 @@ impl ErrorCode {
         Self::MethodNotAllowed,
         Self::NotAcceptable,
         Self::UnsupportedMediaType,
+        Self::InvalidDocument,
+        Self::DocumentTooLarge,
+        Self::PersistedQueryNotFound,
         Self::Internal,
     ];
 
@@ -122,6 +131,9 @@ impl ErrorCode {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotAcceptable => "not_acceptable",
             Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::InvalidDocument => "invalid_document",
+            Self::DocumentTooLarge => "document_too_large",
+            Self::PersistedQueryNotFound => "persisted_query_not_found",
             Self::Internal => "internal",
         }
     }

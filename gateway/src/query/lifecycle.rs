@@ -35,6 +35,8 @@ pub enum Door {
     Rest,
     /// gRPC.
     Grpc,
+    /// GraphQL over HTTP.
+    Graphql,
 }
 
 impl Door {
@@ -43,6 +45,7 @@ impl Door {
         match self {
             Self::Rest => "rest",
             Self::Grpc => "grpc",
+            Self::Graphql => "graphql",
         }
     }
 }
@@ -66,6 +69,8 @@ pub enum QueryKind {
     StreamRows,
     /// The rows of SQL text, streamed.
     StreamSql,
+    /// What there is for the caller's role, as a schema.
+    Introspect,
 }
 
 impl QueryKind {
@@ -90,6 +95,7 @@ impl QueryKind {
             Self::DescribeTable => "describe_table",
             Self::StreamRows => "stream_rows",
             Self::StreamSql => "stream_sql",
+            Self::Introspect => "introspect",
         }
     }
 }

@@ -55,6 +55,13 @@ impl Scene {
                 scene.files.push(("huge.json", json!({ "filter": filter }).to_string()));
                 scene
             }
+            ErrorCode::DocumentTooLarge => {
+                let mut scene = Self::demo().await;
+                let aliases: String = (0..101).map(|at| format!("a{at}: __typename ")).collect();
+                let body = json!({ "query": format!("{{ {aliases} }}") });
+                scene.files.push(("aliases.json", body.to_string()));
+                scene
+            }
             ErrorCode::MemoryExceeded => {
                 let limits = json!({ "limits": {
                     "memory_bytes_max": 1024 * 1024, "spill_bytes_max": 0, "engine_threads": 1,
@@ -164,6 +171,9 @@ impl Scene {
     pub(super) fn comparable(&self, mut document: Value) -> Value {
         if let Some(members) = document.as_object_mut() {
             members.remove("request_id");
+        }
+        if let Some(errors) = document.get_mut("errors").and_then(Value::as_array_mut) {
+            errors.iter_mut().for_each(|error| drop(error["extensions"]["request_id"].take()));
         }
         if let Some(detail) = document["detail"].as_str() {
             let replaced =

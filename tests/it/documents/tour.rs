@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 use sluice_tests::gateway::{Gateway, run};
+use sluice_tests::node;
 use sluice_tests::process::binary;
 use sluice_tests::python::{contract, interpreter};
 use sluice_tests::scratch;
@@ -16,7 +17,7 @@ static MEMBER: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#""(\w+)":("(?:[^"\\]|\\.)*"|-?[\d.]+|null|true|false)"#).unwrap());
 
 /// Members whose values are of one moment or of one demo's keys.
-const OF_THE_MOMENT: [&str; 4] = ["next_cursor", "as_of", "age_ms", "request_id"];
+const OF_THE_MOMENT: [&str; 6] = ["next_cursor", "endCursor", "as_of", "age_ms", "elapsed_ms", "request_id"];
 const HASH_DIGITS: usize = 32;
 
 /// A command of a page and what the page shows after it.
@@ -115,7 +116,7 @@ fn the_service_prints_what_is_shown() {
     let Some(python) = interpreter() else { return };
     run(async {
         let gateway = Gateway::demo().await;
-        let steps = steps(&page("README.md"), "## For services", "## The build");
+        let steps = steps(&page("README.md"), "## For services", "## For analysts");
         let [client, service] = &steps[..] else { panic!("steps are missing") };
         let (install, generate) = client.command.split_once('\n').unwrap();
         assert!(install.starts_with("python3 -m venv"), "{install}");
@@ -128,6 +129,30 @@ fn the_service_prints_what_is_shown() {
         let service = service.command.replace("127.0.0.1:50051", &gateway.grpc_addr().to_string());
         let printed = paste(gateway, &format!("{stand_in}\n{generate}"), &service);
         assert_eq!(printed, steps[1].shown);
+    });
+}
+
+/// The packages and the interpreter of the tests stand in for those that the second step sets up.
+#[test]
+fn the_analyst_sees_what_is_shown() {
+    let Some(node) = node::interpreter() else { return };
+    run(async {
+        let gateway = Gateway::demo().await;
+        let readme = page("README.md");
+        let setup = &steps(&readme, "## Five minutes", "## For services")[0].command;
+        let steps = steps(&readme, "## For analysts", "## The build");
+        let [asked, install, program] = &steps[..] else { panic!("steps are missing") };
+        let answered = paste(gateway, setup, &asked.command);
+        let members = members(&asked.shown);
+        assert!(members.len() >= 4, "{}", asked.shown);
+        for member in members {
+            assert!(answered.contains(&member), "lacks {member}\n{answered}");
+        }
+        assert!(install.command.starts_with("npm install"), "{}", install.command);
+        let packages = node.parent().unwrap().display();
+        let stand_in = format!("ln -s {packages} .sluice/analyst; PATH={packages}:$PATH");
+        let printed = paste(gateway, &format!("{setup}\n{stand_in}"), &program.command);
+        assert_eq!(printed, program.shown);
     });
 }
 

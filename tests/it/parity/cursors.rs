@@ -6,6 +6,7 @@ use sluice_proto::v1::{RowsRequest, RowsResponse};
 use sluice_tests::gateway::{Gateway, run};
 use sluice_tests::grpc::{GrpcCaller, questions};
 
+use super::outcome::Cursor;
 use super::statement::question;
 use super::suite::{ROLES, ask, doors_of};
 
@@ -31,7 +32,8 @@ fn every_door_takes_a_cursor_for_its_own_question_only() {
         let gateway = Gateway::demo().await;
         let doors = doors_of(gateway, "admin");
         let first = ask(&doors, &question(FIRST).unwrap(), None).await.unwrap();
-        for cursor in first.iter().map(|page| page.next.as_deref()) {
+        assert_eq!(first.len(), doors.len(), "every door asks this");
+        for cursor in first.iter().map(|page| page.next.as_deref().map(Cursor::forward)) {
             for (lines, code) in [(&CONTINUED[..], "answered"), (&OTHERS[..], "cursor_mismatch")] {
                 for line in lines {
                     let outcomes = ask(&doors, &question(line).unwrap(), cursor).await.expect(line);
@@ -53,8 +55,11 @@ fn every_door_continues_any_cursor_to_either_side() {
         for role in ROLES {
             let doors = doors_of(gateway, role);
             let middle = ask(&doors, &question(FIRST).unwrap(), None).await.unwrap();
-            let middle = ask(&doors, &question(FIRST).unwrap(), middle[0].next.as_deref()).await.unwrap();
+            let next = middle[0].next.as_deref().map(Cursor::forward);
+            let middle = ask(&doors, &question(FIRST).unwrap(), next).await.unwrap();
+            assert_eq!(middle.len(), doors.len(), "every door asks this");
             for cursor in middle.iter().flat_map(|page| [page.next.as_deref(), page.prev.as_deref()]) {
+                let cursor = cursor.map(Cursor::forward);
                 assert!(cursor.is_some());
                 for side in ["before", "after"] {
                     let sided = FIRST.replacen('{', &format!(r#"{{"side":"{side}","#), 1);

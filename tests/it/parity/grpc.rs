@@ -14,7 +14,7 @@ use sluice_tests::grpc::rows::rows;
 use sluice_tests::grpc::{GrpcCaller, facts, questions};
 use tonic::Status;
 
-use super::outcome::{Door, Outcome, Paging, Refusal};
+use super::outcome::{Cursor, Door, Outcome, Paging, Refusal};
 use super::statement::{Body, Question};
 
 /// A caller of the door.
@@ -79,10 +79,14 @@ impl Door for Grpc {
         "gRPC"
     }
 
-    fn ask<'a>(&'a self, question: &'a Question, cursor: Option<&'a str>) -> LocalBoxFuture<'a, Outcome> {
-        let outcome = self.outcome(question, cursor);
+    fn ask<'a>(
+        &'a self,
+        question: &'a Question,
+        cursor: Option<Cursor<'a>>,
+    ) -> LocalBoxFuture<'a, Option<Outcome>> {
+        let outcome = self.outcome(question, cursor.map(|cursor| cursor.text));
         outcome
-            .map(|outcome| outcome.unwrap_or_else(|status| Outcome::refused(refusal(&status))))
+            .map(|outcome| Some(outcome.unwrap_or_else(|status| Outcome::refused(refusal(&status)))))
             .boxed_local()
     }
 }

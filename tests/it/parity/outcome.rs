@@ -15,8 +15,32 @@ pub(crate) trait Door {
     /// Its name in reports.
     fn name(&self) -> &'static str;
 
-    /// Asks, continuing at a cursor where there is one.
-    fn ask<'a>(&'a self, question: &'a Question, cursor: Option<&'a str>) -> LocalBoxFuture<'a, Outcome>;
+    /// Asks, continuing at a cursor where there is one; `None` where the door has no way to ask this.
+    fn ask<'a>(
+        &'a self,
+        question: &'a Question,
+        cursor: Option<Cursor<'a>>,
+    ) -> LocalBoxFuture<'a, Option<Outcome>>;
+
+    /// What the door can tell of what another said.
+    fn tells(&self, said: &Map<String, Value>) -> Map<String, Value> {
+        said.clone()
+    }
+}
+
+/// Where a page goes on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cursor<'a> {
+    pub(crate) text: &'a str,
+    /// The one that leads back. A cursor knows; a door may want to be told.
+    pub(crate) backward: bool,
+}
+
+impl<'a> Cursor<'a> {
+    /// The cursor that leads on.
+    pub(super) fn forward(text: &'a str) -> Self {
+        Self { text, backward: false }
+    }
 }
 
 /// What a door said.
@@ -84,12 +108,14 @@ impl Outcome {
         self.said.get("code").and_then(Value::as_str).unwrap_or("answered")
     }
 
-    /// What two doors say differently, a line each. What one of them does not tell is not held against it.
-    pub(super) fn differences(&self, other: &Self) -> Vec<String> {
-        let names: Vec<&String> = self.said.keys().chain(other.said.keys()).collect();
+    /// What two doors say differently, a line each; `other` is from `door`. What one of them does not tell is not held
+    /// against it.
+    pub(super) fn differences(&self, other: &Self, door: &dyn Door) -> Vec<String> {
+        let (own, others) = (door.tells(&self.said), door.tells(&other.said));
+        let names: Vec<&String> = own.keys().chain(others.keys()).collect();
         let mut lines: Vec<String> = Vec::new();
         for (at, name) in names.iter().enumerate() {
-            let (ours, theirs) = (self.said.get(*name), other.said.get(*name));
+            let (ours, theirs) = (own.get(*name), others.get(*name));
             if ours != theirs && !names[..at].contains(name) {
                 lines.push(format!("{name}: {}\n    but: {}", shown(&json!(ours)), shown(&json!(theirs))));
             }
@@ -113,16 +139,32 @@ fn shown(value: &Value) -> String {
     }
 }
 
+/// A door that tells everything.
+#[cfg(test)]
+struct Telling;
+
+#[cfg(test)]
+impl Door for Telling {
+    fn name(&self) -> &'static str {
+        "telling"
+    }
+
+    fn ask<'a>(&'a self, _: &'a Question, _: Option<Cursor<'a>>) -> LocalBoxFuture<'a, Option<Outcome>> {
+        Box::pin(std::future::ready(None))
+    }
+}
+
 #[test]
 fn outcomes_differ_where_both_tell() {
     let rows = |count: u64| {
         Outcome::rows(vec![json!({ "a": count })], vec![], Paging { has_more: true, ..Paging::default() })
     };
     let named = |name: &str| Outcome { columns: Some(vec![name.to_owned()]), ..rows(1) };
-    assert!(rows(1).differences(&named("a")).is_empty());
-    assert_eq!(named("b").differences(&named("a")).len(), 1);
-    assert_eq!(rows(1).differences(&rows(2)).len(), 1);
+    let door = Telling;
+    assert!(rows(1).differences(&named("a"), &door).is_empty());
+    assert_eq!(named("b").differences(&named("a"), &door).len(), 1);
+    assert_eq!(rows(1).differences(&rows(2), &door).len(), 1);
     let refused = Outcome::refused(Refusal { code: "not_found".to_owned(), ..Refusal::default() });
     assert_eq!((rows(1).code(), refused.code()), ("answered", "not_found"));
-    assert!(rows(1).differences(&refused).len() > 3);
+    assert!(rows(1).differences(&refused, &door).len() > 3);
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Deserializer, Value, json};
 use sluice_tests::client::{Answer, Caller};
 
-use super::outcome::{Door, Outcome, Paging, Refusal};
+use super::outcome::{Cursor, Door, Outcome, Paging, Refusal};
 use super::statement::{Body, Question};
 
 /// This door speaks of the members of a body where others speak of their fields. The faults are the same, and are
@@ -76,8 +76,12 @@ impl Door for Rest {
         "REST"
     }
 
-    fn ask<'a>(&'a self, question: &'a Question, cursor: Option<&'a str>) -> LocalBoxFuture<'a, Outcome> {
-        self.outcome(question, cursor).boxed_local()
+    fn ask<'a>(
+        &'a self,
+        question: &'a Question,
+        cursor: Option<Cursor<'a>>,
+    ) -> LocalBoxFuture<'a, Option<Outcome>> {
+        self.outcome(question, cursor.map(|cursor| cursor.text)).map(Some).boxed_local()
     }
 }
 
@@ -151,7 +155,7 @@ fn refusal(problem: &Value) -> Refusal {
     refusal
 }
 
-fn version(meta: &Value) -> Value {
+pub(super) fn version(meta: &Value) -> Value {
     json!([meta["table"], meta["version"], meta["as_of"], meta["stale"] == true])
 }
 

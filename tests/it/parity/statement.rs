@@ -7,8 +7,7 @@ use serde_json::value::RawValue;
 use serde_json::{Deserializer, Value, json};
 use sluice_tests::grpc::questions;
 
-const PAGE: [&str; 9] =
-    ["select", "filter", "order", "limit", "cursor", "side", "count", "version", "as_of"];
+const PAGE: [&str; 9] = ["select", "filter", "order", "limit", "cursor", "side", "count", "version", "as_of"];
 const AGGREGATE: [&str; 8] =
     ["group_by", "measures", "filter", "having", "order", "limit", "version", "as_of"];
 const LOOKUP: [&str; 3] = ["select", "version", "as_of"];

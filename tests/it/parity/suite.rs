@@ -10,8 +10,9 @@ use sluice_tests::client::Caller;
 use sluice_tests::gateway::Gateway;
 use sluice_tests::grpc::GrpcCaller;
 
+use super::graphql::Graphql;
 use super::grpc::Grpc;
-use super::outcome::{Door, Outcome};
+use super::outcome::{Cursor, Door, Outcome};
 use super::rest::Rest;
 use super::statement::{Question, Statement, Walk};
 
@@ -23,7 +24,7 @@ const PAGES_MAX: usize = 100;
 
 /// Every door, for one caller: a new door is one more here. The first is the one that the others are held against.
 pub(crate) fn doors(caller: Caller, grpc_caller: GrpcCaller) -> Vec<Box<dyn Door>> {
-    vec![Box::new(Rest::new(caller)), Box::new(Grpc(grpc_caller))]
+    vec![Box::new(Rest::new(caller.clone())), Box::new(Grpc(grpc_caller)), Box::new(Graphql::new(caller))]
 }
 
 /// Every door, for a role.
@@ -55,7 +56,8 @@ async fn failures_of(gateway: &Gateway, role: &str, statements: &[Statement]) ->
 async fn judge(doors: &[Box<dyn Door>], role: &str, statement: &Statement) -> Result<(), String> {
     let Statement { expected, question, .. } = statement;
     let walk = question.walk();
-    let pages = pages(doors, question, None, |page| page.next.clone().filter(|_| walk != Walk::None)).await?;
+    let next = |page: &Outcome| page.next.clone().filter(|_| walk != Walk::None);
+    let pages = pages(doors, question, None, false, next).await?;
     let first = &pages[0];
     if role == FULL_ROLE && first.code() != expected {
         return Err(format!("every door says {}: {}", first.code(), json!(first.said.get("message"))));
@@ -68,7 +70,8 @@ async fn judge(doors: &[Box<dyn Door>], role: &str, statement: &Statement) -> Re
     }
     let (last, before) = pages.split_last().expect("a page");
     if let (Some(prev), Walk::AndBack) = (&last.prev, walk) {
-        let mut back = self::pages(doors, question, Some(prev.clone()), |page| page.prev.clone()).await?;
+        let mut back =
+            self::pages(doors, question, Some(prev.clone()), true, |page| page.prev.clone()).await?;
         back.reverse();
         if rows(&back) != rows(before) {
             return Err("the way back has other rows than the way there".to_owned());
@@ -86,12 +89,14 @@ async fn pages(
     doors: &[Box<dyn Door>],
     question: &Question,
     from: Option<String>,
+    backward: bool,
     further: impl Fn(&Outcome) -> Option<String>,
 ) -> Result<Vec<Outcome>, String> {
     let mut cursor = from;
     let mut pages: Vec<Outcome> = Vec::new();
     while pages.len() < PAGES_MAX {
-        let asked = ask(doors, question, cursor.as_deref()).await;
+        let at = cursor.as_deref().map(|text| Cursor { text, backward });
+        let asked = ask(doors, question, at).await;
         let mut outcomes = asked.map_err(|fault| format!("page {}: {fault}", pages.len() + 1))?;
         cursor = further(&outcomes[pages.len() % outcomes.len()]);
         pages.push(outcomes.swap_remove(0));
@@ -102,18 +107,22 @@ async fn pages(
     Err(format!("{PAGES_MAX} pages, and more"))
 }
 
-/// What the doors say, one after the other, where all say the same.
+/// What those doors say that can ask it, one after the other, where all say the same.
 pub(super) async fn ask(
     doors: &[Box<dyn Door>],
     question: &Question,
-    cursor: Option<&str>,
+    cursor: Option<Cursor<'_>>,
 ) -> Result<Vec<Outcome>, String> {
-    let outcomes = join_all(doors.iter().map(|door| door.ask(question, cursor))).await;
+    let told = join_all(doors.iter().map(|door| door.ask(question, cursor))).await;
+    let mut outcomes: Vec<Outcome> = Vec::new();
     let mut faults: Vec<String> = Vec::new();
-    for (door, outcome) in doors.iter().zip(&outcomes).skip(1) {
-        for difference in outcomes[0].differences(outcome) {
+    for (door, outcome) in doors.iter().zip(told) {
+        let Some(outcome) = outcome else { continue };
+        let differences = outcomes.first().map(|first| first.differences(&outcome, door.as_ref()));
+        for difference in differences.into_iter().flatten() {
             faults.push(format!("{} and {} differ\n    {difference}", doors[0].name(), door.name()));
         }
+        outcomes.push(outcome);
     }
     if faults.is_empty() { Ok(outcomes) } else { Err(faults.join("\n  ")) }
 }

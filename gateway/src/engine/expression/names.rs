@@ -140,10 +140,7 @@ pub(in crate::engine) fn unknown_column(
 }
 
 /// The candidate that `name` most likely meant, if any is close.
-pub(in crate::engine) fn nearest<'c>(
-    name: &str,
-    candidates: impl Iterator<Item = &'c str>,
-) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     // Suggestions help with slips, not with other words.
     const CLOSE: f64 = 0.72;
     // Comparing costs the product of both lengths, and nobody mistypes a name this long.
@@ -159,7 +156,7 @@ pub(in crate::engine) fn nearest<'c>(
         .map(|(_, c)| c)
 }
 
-pub(in crate::engine) fn did_you_mean(name: &str) -> String {
+pub(crate) fn did_you_mean(name: &str) -> String {
     format!("did you mean \"{name}\"?")
 }
 

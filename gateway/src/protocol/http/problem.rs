@@ -2,9 +2,10 @@
 //! or statuses.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -70,13 +71,7 @@ impl Problem {
         let body = serde_json::to_vec(&document).unwrap_or_default();
         headers.remove(axum::http::header::CONTENT_LENGTH);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(challenge) = refusal.challenge {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-        }
-        if let Some(wait) = refusal.error.retry_after {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            insert(&mut headers, RETRY_AFTER, &seconds.max(1).to_string());
-        }
+        refusal_headers(&mut headers, refusal.challenge, refusal.error.retry_after);
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = refusal.status;
         *response.headers_mut() = headers;
@@ -84,9 +79,18 @@ impl Problem {
     }
 }
 
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
+/// What the head of a refusal says, whatever its body is: the challenge to answer, and when to try again.
+pub fn refusal_headers(
+    headers: &mut HeaderMap,
+    challenge: Option<&'static str>,
+    retry_after: Option<Duration>,
+) {
+    if let Some(challenge) = challenge {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if let Some(wait) = retry_after {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     }
 }
 
@@ -129,8 +133,6 @@ struct Position {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-    use std::time::Duration;
 
     use http_body_util::BodyExt;
     use serde_json::{Value, json};

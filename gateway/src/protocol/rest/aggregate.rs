@@ -26,7 +26,8 @@ pub(super) async fn groups(State(door): State<Arc<RestDoor>>, request: Request) 
     let (call, body) = Call::open(&door, request)?;
     let bytes = call.read(&door, body).await?;
     let asked: AggregateBody<'_> = parse(&bytes)?;
-    let version = version_selector(asked.version.map(|Whole(version)| version), asked.as_of.as_deref())?;
+    let version =
+        version_selector(asked.version.map(|Whole(version)| version), asked.as_of.as_deref(), "as_of")?;
     let condition = |raw: &RawValue| parse_filter(raw, &bytes, &door.limits);
     let aggregate = Aggregate {
         table: call.table()?,

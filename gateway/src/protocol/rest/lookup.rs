@@ -22,7 +22,7 @@ use crate::protocol::versions::version_selector;
 pub(super) async fn row(State(door): State<Arc<RestDoor>>, request: Request) -> Result<Response, Problem> {
     let (call, _) = Call::open(&door, request)?;
     let params = call.params(&["select", "version", "as_of"])?;
-    let version = version_selector(whole("version", params.get("version"))?, params.get("as_of"))?;
+    let version = version_selector(whole("version", params.get("version"))?, params.get("as_of"), "as_of")?;
     let parts = raw_segment(call.uri(), KEY_SEGMENT).split(',');
     let lookup = Lookup {
         table: call.table()?,

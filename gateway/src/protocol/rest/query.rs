@@ -29,7 +29,8 @@ pub(super) async fn page(State(door): State<Arc<RestDoor>>, request: Request) ->
     let (call, body) = Call::open(&door, request)?;
     let bytes = call.read(&door, body).await?;
     let asked: QueryBody<'_> = parse(&bytes)?;
-    let version = version_selector(asked.version.map(|Whole(version)| version), asked.as_of.as_deref())?;
+    let version =
+        version_selector(asked.version.map(|Whole(version)| version), asked.as_of.as_deref(), "as_of")?;
     let select = Select {
         table: call.table()?,
         columns: asked.select,

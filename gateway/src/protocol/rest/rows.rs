@@ -23,7 +23,7 @@ const PARAMS: [&str; 9] =
 pub(super) async fn page(State(door): State<Arc<RestDoor>>, request: Request) -> Result<Response, Problem> {
     let (call, _) = Call::open(&door, request)?;
     let params = call.params(&PARAMS)?;
-    let version = version_selector(whole("version", params.get("version"))?, params.get("as_of"))?;
+    let version = version_selector(whole("version", params.get("version"))?, params.get("as_of"), "as_of")?;
     let select = Select {
         table: call.table()?,
         columns: params.get("select").map(parse_select).transpose()?,

@@ -23,7 +23,8 @@ pub(super) async fn select(State(door): State<Arc<RestDoor>>, request: Request) 
     let (call, body) = Call::open(&door, request)?;
     let bytes = call.read(&door, body).await?;
     let asked: SqlBody<'_> = parse(&bytes)?;
-    let version = version_selector(asked.version.map(|Whole(version)| version), asked.as_of.as_deref())?;
+    let version =
+        version_selector(asked.version.map(|Whole(version)| version), asked.as_of.as_deref(), "as_of")?;
     let sql = Sql { text: asked.sql, params: parameters(&asked.params)? };
     drop(bytes);
     answer(&door, call, Statement::Sql(sql), version, Form::RowsOfTables).await

@@ -25,7 +25,7 @@ pub(super) async fn describe(
     let (call, _) = Call::open(&door, request)?;
     let table = call.table()?;
     let params = call.params(&["version", "as_of"])?;
-    let version = version_selector(whole("version", params.get("version"))?, params.get("as_of"))?;
+    let version = version_selector(whole("version", params.get("version"))?, params.get("as_of"), "as_of")?;
     let context = &call.context;
     let life = QueryLife::begin_other(
         &door.metrics,

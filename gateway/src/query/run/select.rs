@@ -97,11 +97,10 @@ pub(super) fn page_rows(
         shared.limits.page_rows_max.min(table.table().definition().page_rows_max.unwrap_or(usize::MAX));
     match asked {
         Some(0) => Err(QueryError::new(ErrorCode::InvalidRequest, "\"limit\" must be at least 1")),
-        Some(rows) if rows > most => Err(QueryError::new(
-            ErrorCode::InvalidRequest,
-            format!("\"limit\" is over the most rows of a page, {most}"),
-        )
-        .with_hint("ask for less, and continue with the cursor")),
+        Some(rows) if rows > most => {
+            Err(QueryError::new(ErrorCode::InvalidRequest, format!("a page has at most {most} rows"))
+                .with_hint("ask for less, and continue with the cursor"))
+        }
         Some(rows) => Ok(rows),
         None => Ok(shared.limits.page_rows_default.min(most)),
     }

@@ -1,0 +1,156 @@
+//! A schema as text: owns the document, its root type, and the types that all tables share. What belongs to one
+//! table has files of its own. Does not decide what a role sees.
+
+use std::collections::BTreeSet;
+
+use super::rows;
+use super::scalars::{FILTERS, IS_NULL, Kind, OPERATORS, SCALARS, filter_values};
+use super::tables::DoorTable;
+
+/// Arguments of every field that pages.
+pub(super) const PAGE: &str = "first: Int, after: String, last: Int, before: String";
+/// Arguments of every root field.
+pub(super) const TRAVEL: &str = "version: Int64, asOf: Timestamp";
+
+/// A text that does not grow past a limit.
+#[derive(Debug)]
+pub(super) struct Sdl {
+    text: String,
+    bytes_max: usize,
+}
+
+impl Sdl {
+    /// One definition; each line is one of its members.
+    pub(super) fn block(
+        &mut self,
+        keyword: &str,
+        name: &str,
+        description: Option<&str>,
+        lines: impl IntoIterator<Item = String>,
+    ) {
+        // What is over the limit is thrown away: it need not be whole.
+        if self.is_full() {
+            return;
+        }
+        self.text.push_str(&described("", description));
+        self.text.push_str(&format!("{keyword} {name} {{\n"));
+        for line in lines {
+            self.text.push_str(&line);
+            self.text.push('\n');
+        }
+        self.text.push_str("}\n\n");
+    }
+
+    fn is_full(&self) -> bool {
+        self.text.len() > self.bytes_max
+    }
+}
+
+/// A member of a definition.
+pub(super) fn member(description: Option<&str>, text: &str) -> String {
+    format!("{}  {text}", described("  ", description))
+}
+
+/// The escapes of JSON are those of GraphQL.
+fn described(indent: &str, description: Option<&str>) -> String {
+    let quoted = description.map(|text| serde_json::Value::from(text).to_string());
+    quoted.map_or_else(String::new, |quoted| format!("{indent}{quoted}\n"))
+}
+
+/// The schema of these tables; `None` when it would be longer than `bytes_max`.
+pub(super) fn text(tables: &[DoorTable], bytes_max: usize) -> Option<String> {
+    let mut sdl = Sdl { text: String::new(), bytes_max };
+    query(&mut sdl, tables);
+    let mut used = Used::default();
+    tables.iter().flat_map(|table| &table.columns).for_each(|column| used.column(&column.kind));
+    for (name, description) in SCALARS {
+        if used.scalars.contains(name) {
+            sdl.text.push_str(&format!("{}scalar {name}\n\n", described("", Some(description))));
+        }
+    }
+    if !tables.is_empty() {
+        let lines = [
+            "hasNextPage: Boolean!",
+            "hasPreviousPage: Boolean!",
+            "startCursor: String",
+            "endCursor: String",
+        ];
+        sdl.block("type", "PageInfo", None, lines.map(|line| member(None, line)));
+    }
+    for filter in FILTERS {
+        if used.filters.contains(filter) {
+            sdl.block("input", filter, None, filter_members(filter));
+        }
+    }
+    for table in tables {
+        rows::write(&mut sdl, table, tables);
+    }
+    (!sdl.is_full()).then_some(sdl.text)
+}
+
+fn query(sdl: &mut Sdl, tables: &[DoorTable]) {
+    let mut lines: Vec<String> = tables.iter().flat_map(rows::root_fields).collect();
+    if lines.is_empty() {
+        // A type without a field is none in GraphQL.
+        lines.push(member(Some("The role sees no table."), &format!("{NOTHING}: Boolean")));
+    }
+    sdl.block("type", "Query", None, lines);
+}
+
+/// The root field of a schema without tables; always null.
+pub const NOTHING: &str = "_nothing";
+
+/// Shared types that tables refer to.
+#[derive(Debug)]
+struct Used {
+    scalars: BTreeSet<String>,
+    filters: BTreeSet<String>,
+}
+
+impl Default for Used {
+    /// Those of arguments.
+    fn default() -> Self {
+        let scalars = ["Int64", "Timestamp"].map(str::to_owned);
+        Self { scalars: scalars.into(), filters: BTreeSet::new() }
+    }
+}
+
+impl Used {
+    fn column(&mut self, kind: &Kind) {
+        kind.walk(&mut |inside| {
+            self.scalars.extend(inside.scalar().map(str::to_owned));
+        });
+        self.filter(kind);
+    }
+
+    fn filter(&mut self, kind: &Kind) {
+        match kind {
+            Kind::Struct(of) => {
+                of.reachable().for_each(|field| self.filter(&field.kind));
+            }
+            plain => {
+                self.filters.insert(plain.filter());
+            }
+        }
+    }
+}
+
+fn filter_members(filter: &str) -> Vec<String> {
+    let (scalar, has_order, has_patterns) = filter_values(filter);
+    let mut lines: Vec<String> = Vec::new();
+    for (name, _) in OPERATORS {
+        let Some(scalar) = scalar else { continue };
+        match name {
+            "eq" | "ne" => lines.push(member(None, &format!("{name}: {scalar}"))),
+            "in" | "notIn" => lines.push(member(None, &format!("{name}: [{scalar}!]"))),
+            "like" if has_patterns => {
+                lines.push(member(Some("Pattern with % and _."), &format!("{name}: {scalar}")));
+            }
+            "between" if has_order => lines.push(member(None, &format!("{name}: [{scalar}!]"))),
+            "lt" | "le" | "gt" | "ge" if has_order => lines.push(member(None, &format!("{name}: {scalar}"))),
+            _ => {}
+        }
+    }
+    lines.push(member(None, &format!("{IS_NULL}: Boolean")));
+    lines
+}

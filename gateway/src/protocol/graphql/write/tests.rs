@@ -1,0 +1,188 @@
+//! Tests of what is written of rows, in one part and in many.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{
+    ArrayRef, Decimal128Array, Float64Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
+};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Field, Int32Type};
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::config::graphql::GraphqlConfig;
+use crate::config::limits::LimitsConfig;
+use crate::protocol::graphql::fixture::Asked;
+use crate::protocol::graphql::found::Below;
+use crate::protocol::graphql::plan::{Planner, RootPlan};
+use crate::query::groups::{GroupPage, Groups};
+use crate::query::response::{PageInfo, Response};
+
+/// A row of each kind: plain values, no values, and what is no number.
+fn batch() -> RecordBatch {
+    let floats = |values: Vec<Option<f64>>| Arc::new(Float64Array::from(values)) as ArrayRef;
+    let field = |name: &str| Arc::new(Field::new(name, DataType::Float64, true));
+    let positions = StructArray::new(
+        vec![field("lat"), field("lon")].into(),
+        vec![floats(vec![Some(1.5), Some(2.5), None]), floats(vec![Some(-1.0), None, Some(f64::INFINITY)])],
+        Some(NullBuffer::from(vec![true, false, true])),
+    );
+    let seats =
+        ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), None]), None, Some(vec![])]);
+    let fares =
+        Decimal128Array::from(vec![Some(1_250), None, Some(-5)]).with_precision_and_scale(12, 2).unwrap();
+    RecordBatch::try_from_iter([
+        ("id", Arc::new(Int64Array::from(vec![i64::MAX, 2, 3])) as ArrayRef),
+        ("dep_delay", floats(vec![Some(60.0), None, Some(f64::NAN)])),
+        ("fare", Arc::new(fares)),
+        ("position", Arc::new(positions)),
+        ("seats", Arc::new(seats)),
+    ])
+    .unwrap()
+}
+
+/// The form that a document asks for.
+fn output(text: &str) -> Output {
+    let asked = Asked::of(text);
+    let selections = asked.selections(1_000).unwrap();
+    let (config, limits) = (GraphqlConfig::default(), LimitsConfig::default());
+    let plan = Planner::new(&asked.door, &selections, &config, &limits).plan(asked.operation()).unwrap();
+    match plan.roots.into_iter().next() {
+        Some((_, RootPlan::Rows(rows))) => Output::Connection(rows.output),
+        Some((_, RootPlan::Row(row))) => Output::Row(row.output),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A page of seven rows in all, or one for each group.
+fn answered(batch: RecordBatch, groups: Option<Groups>) -> Response {
+    Response {
+        schema: batch.schema(),
+        batches: vec![batch],
+        page: Some(PageInfo { has_more: true, ..PageInfo::default() }),
+        total_rows: Some(7),
+        groups,
+        tables: Vec::new(),
+        elapsed: Duration::ZERO,
+    }
+}
+
+/// What is written, and in how many parts.
+fn written(text: &str, batch: RecordBatch) -> (Json, usize) {
+    written_with(text, batch, Vec::new())
+}
+
+fn written_with(text: &str, batch: RecordBatch, below: Vec<Below>) -> (Json, usize) {
+    let level = Level::new(answered(batch, None), below).unwrap();
+    let output = output(text);
+    let (mut out, mut next, mut parts) = (Vec::new(), Some(Place::default()), 0);
+    while let Some(from) = next {
+        next = append(&level, &output, from, &mut out).unwrap();
+        parts += 1;
+    }
+    (serde_json::from_slice(&out).unwrap(), parts)
+}
+
+#[test]
+fn values_look_as_at_every_door_but_for_what_was_not_asked() {
+    let text = "{ flights { nodes { id dep_delay fare at: position { lon } seats __typename } } }";
+    let expected = json!({ "nodes": [
+        { "id": "9223372036854775807", "dep_delay": 60.0, "fare": "12.50", "at": { "lon": -1.0 }, "seats": [1, null],
+          "__typename": "Flights" },
+        { "id": "2", "dep_delay": null, "fare": null, "at": null, "seats": null, "__typename": "Flights" },
+        { "id": "3", "dep_delay": null, "fare": "-0.05", "at": { "lon": null }, "seats": [], "__typename": "Flights" },
+    ] });
+    assert_eq!(written(text, batch()).0, expected);
+}
+
+#[test]
+fn pages_say_where_they_stand() {
+    let text = "{ flights { __typename n: totalCount pageInfo { hasNextPage hasPreviousPage __typename } edges { __typename \
+                node { id } } } }";
+    let expected = json!({
+        "__typename": "FlightsConnection", "n": "7",
+        "pageInfo": { "hasNextPage": true, "hasPreviousPage": false, "__typename": "PageInfo" },
+        "edges": [{ "__typename": "FlightsEdge", "node": { "id": "3" } }],
+    });
+    assert_eq!(written(text, batch().slice(2, 1)).0, expected);
+}
+
+#[test]
+fn a_page_without_rows_has_no_cursors() {
+    let text = "{ flights { nodes { id } edges { cursor } pageInfo { startCursor endCursor } } }";
+    let expected =
+        json!({ "nodes": [], "edges": [], "pageInfo": { "startCursor": null, "endCursor": null } });
+    assert_eq!(written(text, batch().slice(0, 0)).0, expected);
+}
+
+#[test]
+fn a_row_that_is_not_there_is_null() {
+    let text = "{ flightsByPk(id: 1) { id } }";
+    assert_eq!(written(text, batch().slice(1, 1)).0, json!({ "id": "2" }));
+    assert_eq!(written(text, batch().slice(0, 0)).0, Json::Null);
+}
+
+#[test]
+fn many_rows_are_written_in_parts_and_read_as_one() {
+    let rows = 2 * PART_ROWS + 1;
+    let ids = Int64Array::from_iter_values(0..i64::try_from(rows).unwrap());
+    let many = RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef)]).unwrap();
+    let (told, parts) = written("{ flights { nodes { id } edges { node { id } } totalCount } }", many);
+    assert_eq!(parts, 5);
+    for (at, row) in told["nodes"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(row["id"], at.to_string());
+        assert_eq!(told["edges"][at]["node"], *row);
+    }
+    assert_eq!(told["edges"].as_array().unwrap().len(), rows);
+}
+
+#[test]
+fn rows_stand_in_the_rows_that_they_belong_to() {
+    let text = "{ airlines { nodes { name f: flights { nodes { id airline { name } } totalCount pageInfo { hasNextPage } } } } }";
+    let texts = |values: Vec<&str>| Arc::new(StringArray::from(values)) as ArrayRef;
+    let airlines = RecordBatch::try_from_iter([
+        ("carrier", texts(vec!["AA", "B6", "UA", "??"])),
+        ("name", texts(vec!["American", "JetBlue", "United", "Nobody"])),
+    ]);
+    let flights = RecordBatch::try_from_iter([
+        ("id", Arc::new(Int64Array::from(vec![1, 2, 3])) as ArrayRef),
+        ("carrier", texts(vec!["UA", "UA", "B6"])),
+    ]);
+    let names = RecordBatch::try_from_iter([("name", texts(vec!["United"]))]).unwrap();
+    let group = |rows, has_more, total| GroupPage { rows, has_more, total_rows: Some(total) };
+    let of_airline = Below {
+        pages: vec![Some(0), None, None],
+        level: Some(Level::new(answered(names, None), Vec::new()).unwrap()),
+    };
+    let groups = Groups {
+        pages: vec![group(3..3, false, 0), group(2..3, false, 1), group(0..2, true, 9)],
+        cursors: None,
+    };
+    let level = Level::new(answered(flights.unwrap(), Some(groups)), vec![of_airline]).unwrap();
+    let below = Below { pages: vec![Some(0), Some(1), Some(2), None], level: Some(level) };
+    let flight = |id: &str, airline: Json| json!({ "id": id, "airline": airline });
+    let page = |nodes: Json, total: &str, more: bool| json!({ "nodes": nodes, "totalCount": total, "pageInfo": { "hasNextPage": more } });
+    let expected = json!({ "nodes": [
+        { "name": "American", "f": page(json!([]), "0", false) },
+        { "name": "JetBlue", "f": page(json!([flight("3", Json::Null)]), "1", false) },
+        { "name": "United",
+          "f": page(json!([flight("1", json!({ "name": "United" })), flight("2", Json::Null)]), "9", true) },
+        { "name": "Nobody", "f": page(json!([]), "0", false) },
+    ] });
+    assert_eq!(written_with(text, airlines.unwrap(), vec![below]).0, expected);
+}
+
+#[test]
+fn rows_to_which_none_can_belong_have_empty_pages() {
+    let text = "{ airlines { nodes { flights { nodes { id airline { name } } totalCount pageInfo { endCursor } } } } }";
+    let airlines = RecordBatch::try_from_iter([(
+        "carrier",
+        Arc::new(StringArray::from(vec![None::<&str>])) as ArrayRef,
+    )]);
+    let below = Below { pages: vec![None], level: None };
+    let empty = json!({ "nodes": [], "totalCount": "0", "pageInfo": { "endCursor": null } });
+    let (told, _) = written_with(text, airlines.unwrap(), vec![below]);
+    assert_eq!(told, json!({ "nodes": [{ "flights": empty }] }));
+}
