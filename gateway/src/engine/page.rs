@@ -227,7 +227,9 @@ impl<'a> Bound<'a> {
         let mut show = output.clone();
         let schema = DFSchema::try_from(Arc::clone(&table.schema)).map_err(EngineError::planning)?;
         let filter = query.filter.clone();
-        let conjuncts: Vec<Expr> = filter.map(split_conjunction_owned).unwrap_or_default();
+        let mut conjuncts: Vec<Expr> = filter.map(split_conjunction_owned).unwrap_or_default();
+        // What is always true asks nothing; as a condition it would mark rows, and the mark counts among their bytes.
+        conjuncts.retain(|part| *part != lit(true));
         let (crossing, rest): (Vec<_>, Vec<_>) = conjuncts.into_iter().partition(|part| table.crosses(part));
         let crossing = match keys {
             None => table.crossing(&state, &crossing)?,
