@@ -2,6 +2,7 @@
 //! order, cuts, counts and cursors, at the cost of one pass over the files that can hold any.
 
 mod costs;
+mod failures;
 mod limits;
 mod question;
 mod values;
@@ -19,8 +20,8 @@ use super::asked::Asked;
 use super::model::random_order;
 use super::stage::Stage;
 
-const TABLES: usize = 5;
-const QUESTIONS_PER_TABLE: usize = 24;
+const TABLES: usize = 4;
+const QUESTIONS_PER_TABLE: usize = 16;
 const ROLES: [&str; 4] = ["reader", "masked", "groupless", "blurred"];
 /// In the order of the table.
 const COLUMNS: [&[&str]; 6] =

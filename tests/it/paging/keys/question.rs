@@ -16,13 +16,13 @@ use sluice_gateway::engine::statement::{Filter, FilterNode, OrderKey, PerKey, Se
 use sluice_gateway::query::error::QueryError;
 use sluice_gateway::query::groups::GroupPage;
 use sluice_gateway::query::key_values::key_values;
-use sluice_gateway::query::response::Response;
+use sluice_gateway::query::response::{Delivery, Response};
 use sluice_tests::json::rows;
 
 use crate::paging::asked::Asked;
 
 /// Cursors that are tried of one key.
-const CURSORS: usize = 2;
+const CURSORS: usize = 1;
 
 /// The values that these columns have together in what this one sees, nulls too.
 pub(super) async fn distinct(asked: Asked<'_>, columns: &[&str]) -> RecordBatch {
@@ -74,7 +74,7 @@ pub(super) fn with_strangers(keys: &RecordBatch, random: &mut StdRng) -> RecordB
     let keys = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
     let mut order: Vec<u64> = (0..keys.num_rows() as u64).collect();
     order.shuffle(random);
-    order.truncate(random.random_range(1..40));
+    order.truncate(random.random_range(1..20));
     take_record_batch(&keys, &UInt64Array::from(order)).unwrap()
 }
 
@@ -194,15 +194,16 @@ impl Question<'_> {
             let continued =
                 |cursor: String| Select { cursor: Some(cursor), side: Some(side), ..alone.clone() };
             let ours = self.asked.select(continued(cursors.at(key, page.rows.start + at).unwrap())).await;
-            let theirs = info.row_cursors.as_ref().unwrap().at(at).unwrap();
-            let theirs = self.asked.select(continued(theirs)).await.unwrap().response;
-            let ours = ours.unwrap_or_else(|error| panic!("{told}: {error}")).response;
-            assert_eq!(rows(&ours.batches), rows(&theirs.batches), "{side:?} row {at}, {told}");
-            assert_eq!(
-                ours.page.unwrap().has_more,
-                theirs.page.unwrap().has_more,
-                "{side:?} row {at}, {told}"
-            );
+            let theirs =
+                self.asked.select(continued(info.row_cursors.as_ref().unwrap().at(at).unwrap())).await;
+            // Further on the condition may fail.
+            let outcome = |answer: Result<Delivery, QueryError>| match answer {
+                Ok(Delivery { response, .. }) => {
+                    Ok((rows(&response.batches), response.page.unwrap().has_more))
+                }
+                Err(error) => Err((error.code, error.message)),
+            };
+            assert_eq!(outcome(ours), outcome(theirs), "{side:?} row {at}, {told}");
         }
     }
 }
