@@ -56,7 +56,8 @@ fn keys_that_are_cut_by_bytes_are_cut_where_they_are_alone() {
             let stage = Stage::build_with(&mut random, limits).await;
             for role in ROLES.into_iter().cycle().take(QUESTIONS_PER_TABLE / 2) {
                 let question = random_question(&stage, &mut random, role).await;
-                Question { limit: Some(1_000), ..question }.check(&mut random).await;
+                // Beside a condition the same bytes are not sure: what of it the key says already is not read for it.
+                Question { limit: Some(1_000), rest: None, ..question }.check(&mut random).await;
             }
             stage.gateway.shutdown().await;
         }
