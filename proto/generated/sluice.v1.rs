@@ -27,7 +27,7 @@ pub struct PageInfo {
     /// any door for the same question, until it expires.
     #[prost(string, tag = "1")]
     pub next_cursor: ::prost::alloc::string::String,
-    /// Opaque; continues before the first row. Empty on the first page.
+    /// Opaque; continues before the first row. Empty on the first page, and on pages of groups.
     #[prost(string, tag = "2")]
     pub prev_cursor: ::prost::alloc::string::String,
     /// There are rows after this page.
@@ -1318,7 +1318,7 @@ pub mod rows_response {
         ArrowIpc(::prost::bytes::Bytes),
     }
 }
-/// Asks for a grouped result.
+/// Asks for groups.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AggregateRequest {
     /// Declared name of the table.
@@ -1339,17 +1339,21 @@ pub struct AggregateRequest {
     /// Order over the outputs; ties and the empty order go by the group keys.
     #[prost(message, optional, tag = "6")]
     pub order: ::core::option::Option<Order>,
-    /// Groups to return, at least 1. Without it, more groups than `limits.result_rows_max` are an error.
+    /// Groups of the page, at least 1. Without it, all groups are returned, and more than `limits.result_rows_max` are an
+    /// error.
     #[prost(uint64, optional, tag = "7")]
     pub limit: ::core::option::Option<u64>,
-    /// Which version to read; the newest when absent.
+    /// Which version to read; the newest, or the cursor's, when absent.
     #[prost(message, optional, tag = "8")]
     pub version: ::core::option::Option<VersionSelector>,
     /// How the rows come.
     #[prost(enumeration = "RowFormat", tag = "9")]
     pub format: i32,
+    /// `next_cursor` of an earlier page of the same question; goes with `limit`, which may be another one.
+    #[prost(string, tag = "10")]
+    pub cursor: ::prost::alloc::string::String,
 }
-/// A grouped result.
+/// Groups.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AggregateResponse {
     /// Columns: group keys, then measures.
@@ -1358,6 +1362,9 @@ pub struct AggregateResponse {
     /// What it is true of.
     #[prost(message, optional, tag = "4")]
     pub meta: ::core::option::Option<AnswerMeta>,
+    /// Where the page stands; absent where no `limit` was asked for. There is no `prev_cursor`: groups are paged forward.
+    #[prost(message, optional, tag = "5")]
+    pub page: ::core::option::Option<PageInfo>,
     /// Rows in the asked format.
     #[prost(oneof = "aggregate_response::Rows", tags = "2, 3")]
     pub rows: ::core::option::Option<aggregate_response::Rows>,
@@ -1684,7 +1691,7 @@ pub mod query_client {
             req.extensions_mut().insert(GrpcMethod::new("sluice.v1.Query", "Rows"));
             self.inner.unary(req, path, codec).await
         }
-        /// One grouped result over one table.
+        /// Groups of the rows of one table: all of them, or a page.
         pub async fn aggregate(
             &mut self,
             request: impl tonic::IntoRequest<super::AggregateRequest>,
@@ -1817,7 +1824,7 @@ pub mod query_server {
             &self,
             request: tonic::Request<super::RowsRequest>,
         ) -> std::result::Result<tonic::Response<super::RowsResponse>, tonic::Status>;
-        /// One grouped result over one table.
+        /// Groups of the rows of one table: all of them, or a page.
         async fn aggregate(
             &self,
             request: tonic::Request<super::AggregateRequest>,

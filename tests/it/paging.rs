@@ -4,6 +4,7 @@
 mod asked;
 mod cursors;
 mod floats;
+mod groups;
 mod keys;
 mod model;
 mod pins;

@@ -34,9 +34,9 @@ pub struct LimitsConfig {
     pub page_rows_max: usize,
     /// Most bytes of a page, as held in memory (Arrow); a cut sets `has_more`.
     pub page_bytes_max: usize,
-    /// Most rows of an answer that does not page (SQL, aggregates).
+    /// Most rows of an answer that does not page (SQL, all groups), and of a page of groups.
     pub result_rows_max: usize,
-    /// Most bytes of an answer that does not page, as held in memory (Arrow).
+    /// Most bytes of the same, as held in memory (Arrow).
     pub result_bytes_max: usize,
     /// Longest encoded answer with rows, in bytes.
     pub answer_bytes_max: usize,

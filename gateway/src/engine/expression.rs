@@ -127,12 +127,13 @@ pub(super) fn from_ast(
     state.create_logical_expr_from_sql_expr(tree, schema).map_err(EngineError::planning)
 }
 
-/// Types coerced, arithmetic checked, constants folded.
+/// Types coerced, arithmetic checked, constants folded; the time of day is the session's, or else this moment.
 pub(super) fn settle(state: &SessionState, expr: Expr, schema: &DFSchema) -> Result<Expr, EngineError> {
+    let asked_at = state.execution_props().query_execution_start_time;
     let context = SimplifyContext::builder()
         .with_schema(Arc::new(schema.clone()))
         .with_config_options(Arc::clone(state.config_options()))
-        .with_query_execution_start_time(Some(chrono::Utc::now()))
+        .with_query_execution_start_time(Some(asked_at.unwrap_or_else(chrono::Utc::now)))
         .build();
     let simplifier = ExprSimplifier::new(context);
     let expr = literals::typed(expr, schema).map_err(EngineError::planning)?;

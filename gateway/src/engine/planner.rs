@@ -1,5 +1,5 @@
-//! Statements that do not page: owns running a logical plan to a complete, bounded result, or into a sink. The
-//! plans themselves are made in `aggregate` and `sql`.
+//! Statements that are planned: owns running a logical plan to a bounded result, complete or a page of it, or into a
+//! sink. The plans themselves are made in `aggregate` and `sql`.
 
 mod aggregate;
 mod expand;
@@ -26,7 +26,7 @@ use super::row_size::batch_bytes;
 use super::session::Engine;
 use super::sink::Sink;
 
-pub use aggregate::aggregate;
+pub use aggregate::{Groups, GroupsQuery, aggregate};
 
 /// A complete result.
 #[derive(Debug)]
@@ -39,12 +39,28 @@ pub struct Rows {
 
 /// Optimizes and runs `plan` to its end.
 async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Result<Rows, EngineError> {
-    let mut stream = started(engine, state, plan).await?;
+    let (stream, _) = started(engine, state, plan).await?;
+    let (rows, _) = collect(engine, stream, 0, usize::MAX).await?;
+    Ok(rows)
+}
+
+/// The rows of `stream` from `skip` on, `rows_max` of them at most, and whether others come after them.
+async fn collect(
+    engine: &Engine,
+    mut stream: SendableRecordBatchStream,
+    mut skip: usize,
+    rows_max: usize,
+) -> Result<(Rows, bool), EngineError> {
     let schema = stream.schema();
-    let (mut batches, mut rows, mut bytes) = (Vec::new(), 0_usize, 0_usize);
+    let (mut batches, mut rows, mut bytes, mut more) = (Vec::new(), 0_usize, 0_usize, false);
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(EngineError::execution)?;
-        rows += batch.num_rows();
+        let skipped = skip.min(batch.num_rows());
+        let kept = (batch.num_rows() - skipped).min(rows_max - rows);
+        skip -= skipped;
+        more = skipped + kept < batch.num_rows();
+        let batch = batch.slice(skipped, kept);
+        rows += kept;
         bytes = bytes.saturating_add(batch_bytes(&batch));
         if rows > engine.config.result_rows_max {
             return Err(EngineError::ResultTooLarge(format!(
@@ -58,11 +74,14 @@ async fn run(engine: &Engine, state: &SessionState, plan: &LogicalPlan) -> Resul
                 engine.config.result_bytes_max
             )));
         }
-        if batch.num_rows() > 0 {
+        if kept > 0 {
             batches.push(batch);
         }
+        if more {
+            break;
+        }
     }
-    Ok(Rows { schema, batches })
+    Ok((Rows { schema, batches }, more))
 }
 
 /// Optimizes and runs `plan`, putting its rows into `sink` as they come.
@@ -72,7 +91,7 @@ async fn run_into(
     plan: &LogicalPlan,
     mut sink: Sink,
 ) -> Result<(), EngineError> {
-    let mut stream = started(engine, state, plan).await?;
+    let (mut stream, _) = started(engine, state, plan).await?;
     sink.begin(stream.schema());
     while let Some(batch) = stream.next().await {
         sink.put(&batch.map_err(EngineError::execution)?).await?;
@@ -80,12 +99,12 @@ async fn run_into(
     sink.finish().await
 }
 
-/// Optimizes `plan` and starts it.
+/// Optimizes `plan` and starts it; also returns what runs.
 async fn started(
     engine: &Engine,
     state: &SessionState,
     plan: &LogicalPlan,
-) -> Result<SendableRecordBatchStream, EngineError> {
+) -> Result<(SendableRecordBatchStream, Arc<dyn ExecutionPlan>), EngineError> {
     inline::check(plan, &engine.config.statements)?;
     subqueries::check(plan)?;
     nested::check(plan)?;
@@ -105,7 +124,8 @@ async fn started(
     let physical = nested::whole_sorts(physical).map_err(EngineError::planning)?;
     let physical =
         preempt::everywhere(physical, engine.config.resident_bytes_max).map_err(EngineError::planning)?;
-    execute_stream(physical, state.task_ctx()).map_err(EngineError::execution)
+    let stream = execute_stream(Arc::clone(&physical), state.task_ctx()).map_err(EngineError::execution)?;
+    Ok((stream, physical))
 }
 
 /// `state` with batches of at most `rows` rows.

@@ -13,7 +13,7 @@ pub use per_key::{PerKey, keyed_filter};
 pub enum Statement {
     /// A page of rows of one table.
     Select(Select),
-    /// One bounded grouped result over one table.
+    /// Groups of one table: all of them, or a page.
     Aggregate(Aggregate),
     /// One row by primary key.
     Lookup(Lookup),
@@ -150,7 +150,8 @@ pub struct OrderKey {
     pub nulls_first: bool,
 }
 
-/// A grouped result. Not paged: more groups than the limit is an error, never a silent cut.
+/// A grouped result: all groups, of which more than may be answered are an error and never a silent cut, or with
+/// `limit` a page of them.
 #[derive(Debug, Clone, Default)]
 pub struct Aggregate {
     /// Table name as the caller wrote it.
@@ -165,12 +166,14 @@ pub struct Aggregate {
     pub having: Option<Filter>,
     /// Order over the output columns; ties and the empty order go by the group keys.
     pub order: Vec<OrderKey>,
-    /// Rows to return; with `limit`, fewer rows than groups is what was asked for.
+    /// Groups a page; `None` is all of them.
     pub limit: Option<usize>,
+    /// Opaque position from an earlier page; goes with `limit`.
+    pub cursor: Option<String>,
 }
 
 /// One group key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub enum GroupKey {
     /// The column itself.
     Column {
@@ -204,7 +207,7 @@ impl GroupKey {
 }
 
 /// One measure.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Measure {
     /// Function.
     pub function: MeasureFunction,
@@ -226,7 +229,7 @@ impl Measure {
 }
 
 /// Functions of a measure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum MeasureFunction {
     /// Rows, or non-null values of the column.
     Count,

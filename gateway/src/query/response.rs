@@ -94,7 +94,7 @@ impl Response {
 pub struct PageInfo {
     /// Continues after the last row; absent when there is nothing after it.
     pub next_cursor: Option<String>,
-    /// Continues before the first row; absent on the first page.
+    /// Continues before the first row; absent on the first page, and of groups, which are walked forward only.
     pub prev_cursor: Option<String>,
     /// There are rows after this page.
     pub has_more: bool,

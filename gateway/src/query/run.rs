@@ -1,6 +1,7 @@
 //! One statement, from its caller to its rows: owns the order of steps for each kind. Runs on
 //! the engine's threads.
 
+mod aggregate;
 mod each;
 mod select;
 
@@ -17,10 +18,11 @@ use super::error::QueryError;
 use super::request::{Request, VersionSelector};
 use super::response::{Response, TableMeta};
 use crate::engine::authorized::{Authority, AuthorizedQuery, Pin};
+use crate::engine::error::EngineError;
 use crate::engine::page::{self, PageQuery};
 use crate::engine::planner;
 use crate::engine::secured::SecuredTable;
-use crate::engine::statement::{Aggregate, Lookup, Select, Statement};
+use crate::engine::statement::{Lookup, Select, Statement};
 
 /// Runs a request to its complete answer.
 pub(super) async fn run(shared: &Arc<Shared>, request: Request) -> Result<Response, QueryError> {
@@ -61,7 +63,9 @@ pub(super) async fn run(shared: &Arc<Shared>, request: Request) -> Result<Respon
         }
         Statement::Select(select) => select::select(shared, &query, select, opened, travels).await?,
         Statement::Lookup(lookup) => self::lookup(shared, &query, lookup).await?,
-        Statement::Aggregate(aggregate) => self::aggregate(shared, &query, aggregate).await?,
+        Statement::Aggregate(aggregate) => {
+            aggregate::aggregate(shared, &query, aggregate, opened, travels).await?
+        }
         Statement::Sql(sql) => {
             let parsed = query.parsed().cloned().ok_or_else(|| QueryError::internal("SQL unparsed"))?;
             planner::sql::sql(&shared.engine, parsed, query.tables(), &sql.params).await?.into()
@@ -92,9 +96,7 @@ impl From<planner::Rows> for Response {
 type Opened = Option<(Cursor, String)>;
 
 fn open_cursor(shared: &Shared, request: &Request) -> Result<Opened, QueryError> {
-    let Statement::Select(Select { cursor: Some(text), .. }) = &request.statement else {
-        return Ok(None);
-    };
+    let Some((_, text)) = continued(&request.statement) else { return Ok(None) };
     let (cursor, key_id) = shared.sealer.open(text)?;
     let same = match request.version {
         VersionSelector::Latest => true,
@@ -106,7 +108,33 @@ fn open_cursor(shared: &Shared, request: &Request) -> Result<Opened, QueryError>
 }
 
 fn continues(cursor: &Cursor, statement: &Statement) -> bool {
-    matches!(statement, Statement::Select(select) if select.table.eq_ignore_ascii_case(&cursor.walk.table))
+    continued(statement).is_some_and(|(table, _)| table.eq_ignore_ascii_case(&cursor.walk.table))
+}
+
+/// The table and the cursor of a statement that has one.
+fn continued(statement: &Statement) -> Option<(&str, &str)> {
+    let (table, cursor) = match statement {
+        Statement::Select(select) => (&select.table, &select.cursor),
+        Statement::Aggregate(aggregate) => (&aggregate.table, &aggregate.cursor),
+        Statement::Lookup(_) | Statement::Sql(_) => return None,
+    };
+    Some((table, cursor.as_deref()?))
+}
+
+/// What seals the cursors of an answer: the key of its own cursor, so that a walk outlives a rotation.
+fn key_id<'a>(shared: &'a Shared, opened: &'a Opened) -> &'a str {
+    opened.as_ref().map_or(shared.sealer.current_key(), |(_, id)| id)
+}
+
+/// Key of the order in which rows come where physical order is secret.
+fn tie_key(shared: &Shared, table: &SecuredTable, key_id: &str) -> Result<[u8; 16], QueryError> {
+    let key = shared.sealer.tie_key(key_id, table.snapshot().table_id());
+    key.ok_or_else(|| QueryError::internal("no key for ties"))
+}
+
+/// Files that a cursor's version needs may have been vacuumed since.
+fn expired_if_gone(error: EngineError, opened: &Opened) -> EngineError {
+    if opened.is_some() && error.is_missing_file() { EngineError::Expired } else { error }
 }
 
 async fn lookup(shared: &Shared, query: &AuthorizedQuery, lookup: &Lookup) -> Result<Response, QueryError> {
@@ -131,15 +159,6 @@ async fn lookup(shared: &Shared, query: &AuthorizedQuery, lookup: &Lookup) -> Re
         tables: Vec::new(),
         elapsed: Duration::ZERO,
     })
-}
-
-async fn aggregate(
-    shared: &Shared,
-    query: &AuthorizedQuery,
-    aggregate: &Aggregate,
-) -> Result<Response, QueryError> {
-    let table = Arc::clone(query.table()?);
-    Ok(planner::aggregate(&shared.engine, table, aggregate).await?.into())
 }
 
 /// Which version of a table an answer is true at, and how old that is.

@@ -24,6 +24,8 @@ const FILES: i64 = 6;
 const FILE_ROWS: i64 = 1500;
 
 const ROUNDS: usize = 16;
+/// Pages of groups of one walk.
+const PAGES_OF_GROUPS: usize = 3;
 
 /// Conditions that fail on a few rows.
 const CONDITIONS: &[&str] = &[
@@ -65,6 +67,16 @@ const STEPS: [&[Step]; 3] = [
         ("after", "prev_cursor"),
         ("after", "next_cursor"),
     ],
+];
+
+/// Orders of groups of `a`, with what must hold of them.
+const GROUPS: &[(&str, &str)] = &[
+    ("", "n > 0"),
+    ("-n", "n > 3"),
+    ("s", "n > 0"),
+    ("-mean", "mean > 0"),
+    ("last,-a", "100 / (n - 2) <> 0"),
+    ("-last", "cast(last as bigint) >= 0"),
 ];
 
 /// Places where something stops early, or where skipped files shift what a batch holds.
@@ -110,6 +122,17 @@ fn no_answer_tells_which_rows_are_hidden_between() {
                 let order = ORDERS[random.random_range(0..ORDERS.len())];
                 failed += usize::from(walk(&twins, condition, order, &limit, steps).await);
             }
+            for (order, having) in GROUPS {
+                let body = json!({
+                    "group_by": ["a"], "filter": condition, "having": having, "order": order,
+                    "limit": limit.parse::<u64>().unwrap(),
+                    "measures": [
+                        { "fn": "count", "as": "n" }, { "fn": "sum", "column": "big", "as": "s" },
+                        { "fn": "avg", "column": "big", "as": "mean" }, { "fn": "max", "column": "s", "as": "last" },
+                    ],
+                });
+                failed += usize::from(walk_groups(&twins, body).await);
+            }
         }
         assert!(failed > ROUNDS / 10, "only {failed} of the questions failed: nothing was at stake");
         assert!(failed < ROUNDS * STATEMENTS.len(), "{failed} of the questions failed: no page was seen");
@@ -142,6 +165,28 @@ async fn walk(twins: &[Caller; 2], condition: &str, order: &str, limit: &str, st
             return false;
         };
         cursors = Some([left.to_owned(), right.to_owned()]);
+    }
+    false
+}
+
+/// Some pages of groups; whether one failed.
+async fn walk_groups(twins: &[Caller; 2], body: Value) -> bool {
+    let mut bodies = [body.clone(), body];
+    for page in 0..PAGES_OF_GROUPS {
+        let mut answers = Vec::new();
+        for (twin, body) in twins.iter().zip(&bodies) {
+            answers.push(twin.post("/v1/tables/events/aggregate", body).await);
+        }
+        assert_eq!(seen(&answers[0]), seen(&answers[1]), "page {page} of {}", bodies[0]);
+        if answers[0].status != 200 {
+            return true;
+        }
+        for (body, answer) in bodies.iter_mut().zip(&answers) {
+            body["cursor"] = answer.json()["page"]["next_cursor"].clone();
+        }
+        if bodies[0]["cursor"].is_null() {
+            return false;
+        }
     }
     false
 }

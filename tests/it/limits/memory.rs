@@ -1,9 +1,10 @@
 //! Memory and what stands in for it: the pool of all queries, the disk that they spill to, and the
 //! resident memory of the process.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::{Value, json};
 use sluice_tests::client::{Answer, Caller};
@@ -99,9 +100,74 @@ fn spilled_data_goes_where_it_is_told_to_and_does_not_stay() {
 }
 
 /// Files under a directory.
-fn walk(directory: &std::path::Path) -> usize {
+fn walk(directory: &Path) -> usize {
     let Ok(entries) = std::fs::read_dir(directory) else { return 0 };
     entries.flatten().map(|entry| if entry.path().is_dir() { walk(&entry.path()) } else { 1 }).sum()
+}
+
+const GROUPS: i64 = 120_000;
+
+/// Groups of long keys, and in each of two files a number to add up for every one of them.
+fn grouping(name: &str, place: Option<&Path>, mib: usize) -> Setup {
+    let policies = "version: 1\nroles: { reader: { tables: { wide: { columns: '*' } } } }\n";
+    let setup = Setup::new(name, policies);
+    let place = place.map_or_else(|| setup.place("wide"), Path::to_owned);
+    let limits = json!({ "memory_bytes_max": mib * MIB, "engine_threads": 1, "query_time_ms_max": 110_000 });
+    setup.table(json!({ "name": "wide", "location": place })).with(json!({ "limits": limits }))
+}
+
+fn write_groups(place: &Path) {
+    let columns = vec![Field::new("k", DataType::Utf8, false), Field::new("x", DataType::Float64, false)];
+    let schema = Arc::new(Schema::new(columns));
+    let keys: ArrayRef =
+        Arc::new((0..GROUPS).map(|key| Some(format!("{key:0200}"))).collect::<StringArray>());
+    let numbers: ArrayRef = Arc::new(
+        (0..GROUPS).map(|key| f64::from(i32::try_from(key % 1000).unwrap()) / 7.0).collect::<Float64Array>(),
+    );
+    let file = RecordBatch::try_new(Arc::clone(&schema), vec![keys, numbers]).unwrap();
+    HandTable::create(place, &schema).row_group_rows(50_000).append(&[file.clone(), file]);
+}
+
+async fn groups(gateway: &Gateway, order: &str, cursor: &Value) -> Answer {
+    let body = json!({
+        "group_by": ["k"], "measures": [{ "fn": "sum", "column": "x", "as": "s" }],
+        "order": order, "limit": 3, "cursor": cursor,
+    });
+    gateway.role("reader").post("/v1/tables/wide/aggregate", &body).await
+}
+
+/// Sums of floats that are added up in parts are rounded otherwise, so that groups may change places.
+#[test]
+fn groups_that_spill_are_walked_in_exact_orders_only() {
+    run(async {
+        let roomy = grouping("groups-fit", None, 400);
+        let place = roomy.place("wide");
+        write_groups(&place);
+        let roomy = roomy.start().await;
+        let keys = json!({ "keys": { "cursor": roomy.directory.join("keys/cursor.yaml") } });
+        let scant = grouping("groups-spill", Some(&place), 24).with(keys).start().await;
+        let next = |page: &Answer| page.json()["page"]["next_cursor"].clone();
+        let keys = |page: &Answer| -> Vec<Value> { page.data().iter().map(|row| row["k"].clone()).collect() };
+        let of = |first: i64| -> Vec<Value> {
+            (first..first + 3).map(|key| json!(format!("{key:0200}"))).collect()
+        };
+        for gateway in [&roomy, &scant] {
+            let first = groups(gateway, "k", &Value::Null).await.expect_status(200);
+            assert_eq!(keys(&first), of(0));
+            let second = groups(gateway, "k", &next(&first)).await.expect_status(200);
+            assert_eq!(keys(&second), of(3));
+        }
+        let fits = groups(&roomy, "-s", &Value::Null).await.expect_status(200);
+        let _ = groups(&roomy, "-s", &next(&fits)).await.expect_status(200);
+        assert_code(&groups(&scant, "-s", &next(&fits)).await, 503, "memory_exceeded");
+        let spilled = groups(&scant, "-s", &Value::Null).await.expect_status(200);
+        assert_eq!(spilled.json()["page"]["has_more"], json!(true));
+        for gateway in [&scant, &roomy] {
+            assert_code(&groups(gateway, "-s", &next(&spilled)).await, 410, "cursor_expired");
+        }
+        scant.shutdown().await;
+        roomy.shutdown().await;
+    });
 }
 
 /// Eight lookups at once.

@@ -160,10 +160,22 @@ fn a_result_of_the_limit_is_whole_and_one_row_more_is_an_error() {
         assert_eq!(at.len(), 50);
         let over = admin.post("/v1/tables/accounts/aggregate", &groups(51)).await;
         assert_eq!((over.status, over.code().as_str()), (413, "result_too_large"), "{}", over.text());
-        let mut cut = groups(51);
-        cut["limit"] = json!(50);
+        // The limit is one of a page, of which there may be more.
+        let mut page = groups(120);
+        page["limit"] = json!(51);
+        let over = admin.post("/v1/tables/accounts/aggregate", &page).await;
+        assert_eq!((over.status, over.code().as_str()), (413, "result_too_large"), "{}", over.text());
+        page["limit"] = json!(50);
+        for rows in [50, 50, 20] {
+            let answer = admin.post("/v1/tables/accounts/aggregate", &page).await.expect_status(200);
+            assert_eq!(answer.data().len(), rows);
+            page["cursor"] = answer.json()["page"]["next_cursor"].clone();
+        }
+        assert!(page["cursor"].is_null());
+        let mut all = groups(50);
+        all["limit"] = json!(u64::MAX);
         assert_eq!(
-            admin.post("/v1/tables/accounts/aggregate", &cut).await.expect_status(200).data().len(),
+            admin.post("/v1/tables/accounts/aggregate", &all).await.expect_status(200).data().len(),
             50
         );
         gateway.shutdown().await;

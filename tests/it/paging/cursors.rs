@@ -281,7 +281,7 @@ fn a_cursor_does_not_go_on_in_an_order_that_has_become_secret() {
 }
 
 /// The ring with a new key before its own: the first one seals.
-fn rotated(ring: &str) -> Value {
+pub(super) fn rotated(ring: &str) -> Value {
     let mut ring: Value = serde_json::from_str(ring).unwrap();
     let secret = STANDARD.encode([7_u8; 32]);
     ring["keys"].as_array_mut().unwrap().insert(0, json!({ "id": "newer", "secret": secret }));

@@ -1,5 +1,5 @@
 //! What a cursor belongs to, whichever door gave it: owns that every door refuses it for another question, version or
-//! policy, and takes it where only the columns or the rows of a page differ.
+//! policy, and takes it where only the columns or the size of a page differ.
 
 use serde_json::{Value, json};
 use sluice_proto::v1::{RowsRequest, RowsResponse};
@@ -43,6 +43,59 @@ fn every_door_takes_a_cursor_for_its_own_question_only() {
             let partner = doors_of(gateway, "partner");
             let outcomes = ask(&partner, &question(FIRST).unwrap(), cursor).await.unwrap();
             assert_eq!(outcomes[0].code(), "cursor_mismatch");
+        }
+    });
+}
+
+const FIRST_GROUPS: &str = r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count","as":"n"}],"filter":"flight_id < 9000","having":"n > 1","order":"-n","limit":3}"#;
+const OTHER_GROUPS: [&str; 9] = [
+    r#"aggregate flights {"group_by":["origin"],"measures":[{"fn":"count","as":"n"}],"filter":"flight_id < 9000","having":"n > 1","order":"-n","limit":3}"#,
+    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count","as":"n"},{"fn":"max","column":"dest"}],"filter":"flight_id < 9000","having":"n > 1","order":"-n","limit":3}"#,
+    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count","column":"dest","as":"n"}],"filter":"flight_id < 9000","having":"n > 1","order":"-n","limit":3}"#,
+    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count","as":"n"}],"filter":"flight_id < 9001","having":"n > 1","order":"-n","limit":3}"#,
+    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count","as":"n"}],"filter":"flight_id < 9000","having":"n > 0","order":"-n","limit":3}"#,
+    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count","as":"n"}],"filter":"flight_id < 9000","having":"n > 1","order":"n","limit":3}"#,
+    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count","as":"n"}],"filter":"flight_id < 9000","having":"n > 1","order":"-n","limit":3,"version":3}"#,
+    r#"aggregate weather {"group_by":["origin"],"limit":3}"#,
+    r#"rows flights {"filter":"flight_id < 9000"}"#,
+];
+
+#[test]
+fn every_door_takes_a_cursor_of_groups_for_its_own_question_only() {
+    run(async {
+        let gateway = Gateway::demo().await;
+        let doors = doors_of(gateway, "admin");
+        let first = ask(&doors, &question(FIRST_GROUPS).unwrap(), None).await.unwrap();
+        let rows = ask(&doors, &question(FIRST).unwrap(), None).await.unwrap();
+        let fewer = FIRST_GROUPS.replace(r#""limit":3"#, r#""limit":1"#);
+        let endless = FIRST_GROUPS.replace(r#","limit":3"#, "");
+        for (groups, rows) in first.iter().zip(&rows) {
+            assert_eq!(
+                (&groups.said["has_more"], &groups.said["has_previous"]),
+                (&json!(true), &json!(false))
+            );
+            let mut asked: Vec<(&str, &str)> = OTHER_GROUPS.map(|line| (line, "cursor_mismatch")).to_vec();
+            asked.extend([(&*fewer, "answered"), (FIRST_GROUPS, "answered"), (&*endless, "invalid_request")]);
+            for (line, code) in asked {
+                let question = question(line).unwrap();
+                let outcomes =
+                    ask(&doors, &question, groups.next.as_deref().map(Cursor::forward)).await.expect(line);
+                assert_eq!(outcomes[0].code(), code, "{line}");
+                if code == "answered" {
+                    assert_eq!(outcomes[0].said["has_previous"], json!(true));
+                    assert!(outcomes[0].prev.is_none(), "groups are paged forward");
+                }
+            }
+            let of_rows =
+                ask(&doors, &question(FIRST_GROUPS).unwrap(), rows.next.as_deref().map(Cursor::forward))
+                    .await
+                    .unwrap();
+            assert_eq!(of_rows[0].code(), "cursor_mismatch");
+            let partner = doors_of(gateway, "partner");
+            let outcomes =
+                ask(&partner, &question(FIRST_GROUPS).unwrap(), groups.next.as_deref().map(Cursor::forward))
+                    .await;
+            assert_eq!(outcomes.unwrap()[0].code(), "cursor_mismatch");
         }
     });
 }

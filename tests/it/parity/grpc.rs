@@ -26,12 +26,7 @@ impl Grpc {
         let caller = &self.0;
         match question {
             Question::Page { table, body, .. } => self.page(table, body, cursor).await,
-            Question::Aggregate { table, body } => {
-                let asked = caller.request(questions::aggregate(table, &body.exact));
-                let answer = caller.query().aggregate(asked).await?.into_inner();
-                let Some(aggregate_response::Rows::Values(set)) = &answer.rows else { panic!("{answer:?}") };
-                Ok(answered(answer.schema.as_ref(), set, answer.meta.as_ref(), Paging::default()))
-            }
+            Question::Aggregate { table, body, .. } => self.groups(table, body, cursor).await,
             Question::Sql { body } => {
                 let asked = caller.request(questions::sql(&body.exact));
                 let answer = caller.query().sql(asked).await?.into_inner();
@@ -64,14 +59,28 @@ impl Grpc {
         }
         let answer = self.0.query().rows(self.0.request(asked)).await?.into_inner();
         let Some(rows_response::Rows::Values(set)) = &answer.rows else { panic!("{answer:?}") };
-        let PageInfo { next_cursor, prev_cursor, has_more, has_previous, total_rows } =
-            answer.page.clone().expect("a page");
-        // An empty cursor is none.
-        let cursor = |text: String| (!text.is_empty()).then_some(text);
-        let (next, prev) = (cursor(next_cursor), cursor(prev_cursor));
-        let paging = Paging { has_more, has_previous, next, prev, total_rows };
+        let paging = paging(answer.page.clone().expect("a page"));
         Ok(answered(answer.schema.as_ref(), set, answer.meta.as_ref(), paging))
     }
+
+    async fn groups(&self, table: &str, body: &Body, cursor: Option<&str>) -> Result<Outcome, Status> {
+        let mut asked = questions::aggregate(table, &body.exact);
+        if let Some(cursor) = cursor {
+            cursor.clone_into(&mut asked.cursor);
+        }
+        let answer = self.0.query().aggregate(self.0.request(asked)).await?.into_inner();
+        let Some(aggregate_response::Rows::Values(set)) = &answer.rows else { panic!("{answer:?}") };
+        let paging = answer.page.clone().map(paging).unwrap_or_default();
+        Ok(answered(answer.schema.as_ref(), set, answer.meta.as_ref(), paging))
+    }
+}
+
+fn paging(page: PageInfo) -> Paging {
+    let PageInfo { next_cursor, prev_cursor, has_more, has_previous, total_rows } = page;
+    // An empty cursor is none.
+    let cursor = |text: String| (!text.is_empty()).then_some(text);
+    let (next, prev) = (cursor(next_cursor), cursor(prev_cursor));
+    Paging { has_more, has_previous, next, prev, total_rows }
 }
 
 impl Door for Grpc {

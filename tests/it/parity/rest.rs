@@ -39,8 +39,8 @@ impl Rest {
             Question::Page { table, body, .. } => {
                 rows(&self.post(&format!("{}/query", path(table)), body, cursor).await)
             }
-            Question::Aggregate { table, body } => {
-                rows(&self.post(&format!("{}/aggregate", path(table)), body, None).await)
+            Question::Aggregate { table, body, .. } => {
+                rows(&self.post(&format!("{}/aggregate", path(table)), body, cursor).await)
             }
             Question::Sql { body } => rows(&self.post("/v1/sql", body, None).await),
             Question::Lookup { table, key, options } => {

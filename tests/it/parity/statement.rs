@@ -8,8 +8,8 @@ use serde_json::{Deserializer, Value, json};
 use sluice_tests::grpc::questions;
 
 const PAGE: [&str; 9] = ["select", "filter", "order", "limit", "cursor", "side", "count", "version", "as_of"];
-const AGGREGATE: [&str; 8] =
-    ["group_by", "measures", "filter", "having", "order", "limit", "version", "as_of"];
+const AGGREGATE: [&str; 9] =
+    ["group_by", "measures", "filter", "having", "order", "limit", "cursor", "version", "as_of"];
 const LOOKUP: [&str; 3] = ["select", "version", "as_of"];
 const SQL: [&str; 4] = ["sql", "params", "version", "as_of"];
 const DESCRIBE: [&str; 2] = ["version", "as_of"];
@@ -28,7 +28,7 @@ pub(super) struct Statement {
 #[derive(Debug)]
 pub(crate) enum Question {
     Page { table: String, body: Body, walk: Walk },
-    Aggregate { table: String, body: Body },
+    Aggregate { table: String, body: Body, walk: Walk },
     Lookup { table: String, key: Vec<Value>, options: Value },
     Sql { body: Body },
     Describe { table: String, options: Value },
@@ -65,7 +65,7 @@ impl Body {
 impl Question {
     pub(super) fn walk(&self) -> Walk {
         match self {
-            Self::Page { walk, .. } => *walk,
+            Self::Page { walk, .. } | Self::Aggregate { walk, .. } => *walk,
             _ => Walk::None,
         }
     }
@@ -126,11 +126,15 @@ pub(crate) fn question(line: &str) -> Result<Question, String> {
     let page = |walk: Walk| -> Result<Question, String> {
         Ok(Question::Page { table: table.clone(), body: body(rest, &PAGE)?, walk })
     };
+    let aggregate = |walk: Walk| -> Result<Question, String> {
+        Ok(Question::Aggregate { table: table.clone(), body: body(rest, &AGGREGATE)?, walk })
+    };
     match kind {
         "rows" => page(Walk::None),
         "walk" => page(Walk::ToTheEnd),
         "return" => page(Walk::AndBack),
-        "aggregate" => Ok(Question::Aggregate { table, body: body(rest, &AGGREGATE)? }),
+        "aggregate" => aggregate(Walk::None),
+        "groups" => aggregate(Walk::ToTheEnd),
         "lookup" => lookup(table, rest),
         "describe" if rest.is_empty() => Ok(Question::Describe { table, options: json!({}) }),
         "describe" => Ok(Question::Describe { table, options: body(rest, &DESCRIBE)?.exact }),
@@ -202,6 +206,7 @@ fn malformed_lines_are_refused_all_together() {
         "rows t {} ",
         " rows t {}",
         "aggregate t {\"select\":[]}",
+        "groups t {\"side\":\"before\"}",
         "lookup t",
         "lookup t 1",
         "lookup t []",

@@ -82,6 +82,7 @@ pub fn aggregate(table: &str, body: &Value) -> AggregateRequest {
         limit: body["limit"].as_u64(),
         version: version(body),
         format: 0,
+        cursor: text(&body["cursor"]),
     }
 }
 

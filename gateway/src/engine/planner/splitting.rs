@@ -26,24 +26,28 @@ pub(super) fn partitions<'a>(
 ) -> std::result::Result<usize, EngineError> {
     let mut one = tables.into_iter().any(|table| table.hides_rows());
     plan.apply_with_subqueries(|node| {
-        one |= depends_on_order(node)?;
+        one |= node_depends_on_order(node)?;
         Ok(if one { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })
     .map_err(EngineError::planning)?;
     Ok(if one { 1 } else { engine.config.partitions })
 }
 
-fn depends_on_order(node: &LogicalPlan) -> Result<bool> {
+fn node_depends_on_order(node: &LogicalPlan) -> Result<bool> {
     Ok(match node {
         LogicalPlan::Limit(_) | LogicalPlan::Window(_) => true,
         LogicalPlan::Sort(sort) => sort.fetch.is_some(),
         LogicalPlan::Aggregate(aggregate) => {
-            let schema = aggregate.input.schema();
-            let inexact = |expr: &Expr| expr.exists(|part| Ok(!is_exact(part, schema)));
-            aggregate.aggr_expr.iter().map(inexact).collect::<Result<Vec<_>>>()?.contains(&true)
+            let depends = |expr| depends_on_order(expr, aggregate.input.schema());
+            aggregate.aggr_expr.iter().map(depends).collect::<Result<Vec<_>>>()?.contains(&true)
         }
         _ => false,
     })
+}
+
+/// Whether the value of an expression over groups depends on the order in which rows are added to them.
+pub(super) fn depends_on_order(expr: &Expr, rows: &DFSchema) -> Result<bool> {
+    expr.exists(|part| Ok(!is_exact(part, rows)))
 }
 
 /// Whether no aggregate stands here that depends on the order of its rows.

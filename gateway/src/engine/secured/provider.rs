@@ -29,11 +29,18 @@ use crate::engine::session::Engine;
 pub(in crate::engine) struct SecuredProvider {
     engine: Arc<Engine>,
     table: Arc<SecuredTable>,
+    order_key: [u8; 16],
 }
 
 impl SecuredProvider {
     pub(in crate::engine) fn new(engine: Arc<Engine>, table: Arc<SecuredTable>) -> Self {
-        Self { engine, table }
+        let order_key = engine.config.order_key_of(table.snapshot.table_id());
+        Self { engine, table, order_key }
+    }
+
+    /// With another key of the order in which rows come where physical order is secret.
+    pub(in crate::engine) fn with_order_key(self, order_key: [u8; 16]) -> Self {
+        Self { order_key, ..self }
     }
 }
 
@@ -85,11 +92,8 @@ impl TableProvider for SecuredProvider {
             let all = (0..self.table.snapshot.files().len()).collect();
             let files = self.table.candidates(&crossing, all)?;
             let groups = spread(&files, self.partitions(state));
-            let positions = if self.table.order_is_secret {
-                Positions::Hashed(self.engine.config.order_key_of(self.table.snapshot.table_id()))
-            } else {
-                Positions::None
-            };
+            let positions =
+                if self.table.order_is_secret { Positions::Hashed(self.order_key) } else { Positions::None };
             let secured =
                 self.table.secured_scan(&self.engine, state, &show, &groups, positions, &crossing).await?;
             let name = &self.table.name;

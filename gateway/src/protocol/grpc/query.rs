@@ -51,6 +51,7 @@ impl Query for QueryDoor {
                 Rows::ArrowIpc(bytes) => aggregate_response::Rows::ArrowIpc(bytes),
             }),
             meta: Some(parts.meta),
+            page: parts.page,
         };
         answer(&self.0, &call, question, assemble).await
     }

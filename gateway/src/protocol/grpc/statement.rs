@@ -63,7 +63,7 @@ pub(super) fn rows(asked: RowsRequest, limits: &LimitsConfig) -> Result<Question
     Ok(Question { statement: Statement::Select(select), version, format, text_field })
 }
 
-/// A grouped result.
+/// All groups, or a page of them.
 ///
 /// # Errors
 /// A field that does not hold, by its path.
@@ -82,6 +82,7 @@ pub(super) fn aggregate(asked: AggregateRequest, limits: &LimitsConfig) -> Resul
         having: condition(asked.having, "having", limits)?,
         order: order(asked.order).map_err(|refusal| refusal.inside("order"))?,
         limit: limit(asked.limit)?,
+        cursor: some_text(asked.cursor),
     };
     let text_field = match (&aggregate.filter, &aggregate.having) {
         (Some(Filter::Text(_)), None | Some(Filter::Tree(_))) => Some("where.text"),

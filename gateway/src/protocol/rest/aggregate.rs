@@ -1,4 +1,4 @@
-//! `POST /v1/tables/{table}/aggregate`: one grouped result. Owns the body's fields.
+//! `POST /v1/tables/{table}/aggregate`: all groups, or a page of them. Owns the body's fields.
 
 use std::sync::Arc;
 
@@ -37,6 +37,7 @@ pub(super) async fn groups(State(door): State<Arc<RestDoor>>, request: Request) 
         having: asked.having.map(condition).transpose()?,
         order: order_keys(asked.order.as_ref())?,
         limit: row_limit(asked.limit.map(|Whole(limit)| limit))?,
+        cursor: asked.cursor,
     };
     drop(bytes);
     answer(&door, call, Statement::Aggregate(aggregate), version, Form::Rows).await
@@ -53,13 +54,14 @@ struct AggregateBody<'a> {
     having: Option<&'a RawValue>,
     order: Option<Value>,
     limit: Option<Whole>,
+    cursor: Option<String>,
     version: Option<Whole>,
     as_of: Option<String>,
 }
 
 impl<'a> Body<'a> for AggregateBody<'a> {
     const FIELDS: &'static [&'static str] =
-        &["group_by", "measures", "filter", "having", "order", "limit", "version", "as_of"];
+        &["group_by", "measures", "filter", "having", "order", "limit", "cursor", "version", "as_of"];
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,5 @@
 //! Positions as cursors hold them: owns their written form, and which of a position's forms serves which side.
-//! Does not seal them.
+//! Does not seal them and finds no rows or groups by them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::page::{Boundary, Place, Position};
 
-/// A [`Position`] as it is written down, in base64. Each has the place of its row, by which it continues to either
-/// side. Places have one length, whatever they are: the digits of a number would tell how many rows lie before it.
+/// A [`Position`] as it is written down, in base64; those of rows have the place of theirs, by which they continue to
+/// either side. Places have one length, whatever they are: the digits of a number would tell how many rows lie before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::query) enum SealedPosition {
     /// By place: file and row, big-endian.
@@ -23,6 +23,19 @@ pub(in crate::query) enum SealedPosition {
     },
     /// By the key of the row at a place.
     KeyOf(String),
+    /// Among groups, as [`GroupPlace`] says. One length, too.
+    Group(String),
+}
+
+/// A place among the groups of an aggregate, in an order that no two of them share a place in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::query) struct GroupPlace {
+    /// Groups before it.
+    pub(in crate::query) skip: u64,
+    /// When the first page was asked for, in microseconds since 1970.
+    pub(in crate::query) asked_at_us: i64,
+    /// Asked again, the groups before it come in the order that they came in.
+    pub(in crate::query) settled: bool,
 }
 
 impl SealedPosition {
@@ -49,7 +62,30 @@ impl SealedPosition {
             Self::Row(place) => place_from_text(place).map(Position::Row),
             Self::Key { key, .. } if own_side => URL_SAFE_NO_PAD.decode(key).ok().map(Position::Key),
             Self::Key { place, .. } | Self::KeyOf(place) => place_from_text(place).map(Position::KeyOf),
+            Self::Group(_) => None,
         }
+    }
+
+    /// What continues at a place among groups.
+    pub(super) fn among_groups(place: GroupPlace) -> Self {
+        let mut bytes = place.skip.to_be_bytes().to_vec();
+        bytes.extend_from_slice(&place.asked_at_us.to_be_bytes());
+        bytes.push(u8::from(place.settled));
+        Self::Group(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// The place among groups; `None` if it is not one.
+    pub(in crate::query) fn group(&self) -> Option<GroupPlace> {
+        let Self::Group(text) = self else { return None };
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (skip, rest) = bytes.split_first_chunk()?;
+        let (asked_at_us, rest) = rest.split_first_chunk()?;
+        let &[settled] = rest else { return None };
+        Some(GroupPlace {
+            skip: u64::from_be_bytes(*skip),
+            asked_at_us: i64::from_be_bytes(*asked_at_us),
+            settled: settled == 1,
+        })
     }
 }
 
@@ -88,6 +124,22 @@ mod tests {
         for garbled in ["", "AAAA", "AAAAAAAAAAAAAAAAAAAA"] {
             assert!(SealedPosition::Row(garbled.to_owned()).open(true).is_none());
         }
+    }
+
+    #[test]
+    fn a_place_among_groups_is_written_in_one_length() {
+        for (skip, asked_at_us, settled) in [(0, 0, true), (9, -1, false), (u64::MAX, i64::MAX, true)] {
+            let place = GroupPlace { skip, asked_at_us, settled };
+            let sealed = SealedPosition::among_groups(place);
+            assert_eq!(sealed.group(), Some(place));
+            assert_eq!([sealed.open(true), sealed.open(false)], [None, None], "it is no place of a row");
+            let SealedPosition::Group(text) = sealed else { panic!("no place among groups") };
+            assert_eq!(text.len(), 23);
+        }
+        for garbled in ["", "AAAA", "AAAAAAAAAAAAAAAAAAAAAAAA"] {
+            assert!(SealedPosition::Group(garbled.to_owned()).group().is_none());
+        }
+        assert!(SealedPosition::Row("A".repeat(23)).group().is_none());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sluice_policies::keys::KeyRing;
 
-use super::position::SealedPosition;
+use super::position::{GroupPlace, SealedPosition};
 use super::walk::{SealedWalk, Walk};
 use super::{Cursor, CursorSealer, Digest};
 use crate::config::cursors::CursorConfig;
@@ -95,6 +95,7 @@ fn a_place_fits_the_shortest_cursors_whatever_the_names() {
     let boundary = Boundary { place: LAST, key: Some(vec![0; 4_096]) };
     let text = walk.beside(&boundary, true).unwrap();
     assert_eq!(sealer.open(&text).unwrap().0.position(true), Some(Position::KeyOf(LAST)));
+    assert!(walk.among_groups(GroupPlace { skip: 0, asked_at_us: 0, settled: true }).is_ok());
 }
 
 #[test]
@@ -121,6 +122,19 @@ fn cursors_of_rows_have_one_length_and_go_on_after_them() {
 }
 
 #[test]
+fn cursors_of_groups_have_one_length_and_continue_no_rows() {
+    let sealer = sealer();
+    let walk = SealedWalk::new(&sealer, "k1", walk("flights"));
+    let place = |skip| GroupPlace { skip, asked_at_us: 1, settled: true };
+    let first = walk.among_groups(place(1)).unwrap();
+    let last = walk.among_groups(place(u64::MAX)).unwrap();
+    assert_eq!(first.len(), last.len());
+    let (cursor, _) = sealer.open(&last).unwrap();
+    assert_eq!(cursor.position.group(), Some(place(u64::MAX)));
+    assert_eq!([cursor.position(false), cursor.position(true)], [None, None]);
+}
+
+#[test]
 fn a_key_serves_the_side_that_it_was_made_for() {
     let sealer = sealer();
     let walk = SealedWalk::new(&sealer, "k1", walk("flights"));
@@ -135,7 +149,8 @@ fn a_key_serves_the_side_that_it_was_made_for() {
 #[test]
 fn a_cursor_of_another_walk_is_refused() {
     let own = walk("flights");
-    assert!(own.check(&own).is_ok());
+    let repeat = "repeat the question";
+    assert!(own.check(&own, repeat).is_ok());
     let other = Digest::of(&[9; 32]);
     for (walk, about) in [
         (walk("planes"), "question"),
@@ -144,8 +159,9 @@ fn a_cursor_of_another_walk_is_refused() {
         (Walk { version: 4, ..walk("flights") }, "version"),
         (Walk { fingerprint: other, ..walk("flights") }, "policy"),
     ] {
-        let refused = own.check(&walk).unwrap_err();
+        let refused = own.check(&walk, repeat).unwrap_err();
         assert_eq!(refused.code, ErrorCode::CursorMismatch);
+        assert_eq!(refused.hint.as_deref() == Some(repeat), about == "question");
         assert!(refused.message.contains(about), "{}", refused.message);
     }
 }

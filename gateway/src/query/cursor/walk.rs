@@ -1,10 +1,10 @@
 //! What all cursors of one page have in common: owns the name of a question at a pinned version, and making cursors
-//! of its rows. Does not choose the rows.
+//! of its rows and groups. Does not choose them.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::position::SealedPosition;
+use super::position::{GroupPlace, SealedPosition};
 use super::{Cursor, CursorSealer, Digest};
 use crate::engine::page::{Boundary, Place};
 use crate::engine::secured::SecuredTable;
@@ -21,7 +21,7 @@ pub(in crate::query) struct Walk {
     pub(in crate::query) table_id: Digest,
     /// It began by asking for a version.
     pub(in crate::query) travels: bool,
-    /// Digest of filter and order.
+    /// Digest of everything that decides which rows or groups come in which order.
     pub(in crate::query) question: Digest,
     /// Fingerprint of the policy that it is made under.
     pub(in crate::query) fingerprint: Digest,
@@ -41,20 +41,17 @@ impl Walk {
         }
     }
 
-    /// Refuses a cursor of another walk.
+    /// Refuses a cursor of another walk; `repeat` is what to do about another question.
     ///
     /// # Errors
     /// `cursor_mismatch`, with what differs.
-    pub(in crate::query) fn check(&self, cursor: &Self) -> Result<(), QueryError> {
+    pub(in crate::query) fn check(&self, cursor: &Self, repeat: &str) -> Result<(), QueryError> {
         let mismatch = |message: &str, hint: &str| {
             Err(QueryError::new(ErrorCode::CursorMismatch, message).with_hint(hint))
         };
         let same_table = self.table == cursor.table && self.table_id == cursor.table_id;
         if !same_table || self.question != cursor.question {
-            return mismatch(
-                "the cursor belongs to another question",
-                "repeat the table, filter and order that the cursor came with",
-            );
+            return mismatch("the cursor belongs to another question", repeat);
         }
         if self.version != cursor.version {
             return Err(other_version());
@@ -107,6 +104,11 @@ impl SealedWalk {
     /// A cursor at any row. They all have one length.
     pub(in crate::query) fn at(&self, place: Place, in_file_order: bool) -> Result<String, QueryError> {
         self.seal(SealedPosition::at(place, in_file_order), false)?.ok_or_else(too_long)
+    }
+
+    /// A cursor at a place among groups.
+    pub(in crate::query) fn among_groups(&self, place: GroupPlace) -> Result<String, QueryError> {
+        self.seal(SealedPosition::among_groups(place), false)?.ok_or_else(too_long)
     }
 
     fn seal(&self, position: SealedPosition, backward: bool) -> Result<Option<String>, QueryError> {

@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use super::Opened;
+use super::{Opened, expired_if_gone, key_id, tie_key};
 use crate::engine::authorized::AuthorizedQuery;
-use crate::engine::error::EngineError;
 use crate::engine::page::{self, Page, PageQuery, Position};
 use crate::engine::secured::SecuredTable;
 use crate::engine::statement::{Select, Side};
@@ -29,18 +28,14 @@ pub(super) async fn select(
     let question = Question::over(table.name(), &select.order)?.digest(condition.as_ref());
     let walk = Walk::over(table, question, travels);
     if let Some((cursor, _)) = &opened {
-        walk.check(&cursor.walk)?;
+        walk.check(&cursor.walk, "repeat the table, filter and order that the cursor came with")?;
     }
     let (from, backward) = start(select.side, &opened)?;
-    let key_id = opened.as_ref().map_or(shared.sealer.current_key(), |(_, id)| id);
+    let key_id = key_id(shared, &opened);
     let filter = match &select.filter {
         Some(filter) => Some(page::filter(&shared.engine, table, filter)?),
         None => None,
     };
-    let tie_key = shared
-        .sealer
-        .tie_key(key_id, table.snapshot().table_id())
-        .ok_or_else(|| QueryError::internal("no key for ties"))?;
     let page_query = PageQuery {
         columns: select.columns.as_deref(),
         filter: filter.clone(),
@@ -49,10 +44,10 @@ pub(super) async fn select(
         bytes_max: shared.limits.page_bytes_max,
         backward,
         from,
-        tie_key,
+        tie_key: tie_key(shared, table, key_id)?,
     };
     let read = page::read(&shared.engine, table, &page_query).await;
-    let page = read.map_err(|error| if opened.is_some() { expired_if_gone(error) } else { error })?;
+    let page = read.map_err(|error| expired_if_gone(error, &opened))?;
     let total_rows = match select.count_exact {
         true => Some(page::count(&shared.engine, table, filter).await?),
         false => None,
@@ -77,11 +72,6 @@ fn start(side: Option<Side>, opened: &Opened) -> Result<(Option<Position>, bool)
     let position = cursor.position(backward);
     let invalid = || QueryError::new(ErrorCode::CursorInvalid, "the cursor is not valid");
     Ok((Some(position.ok_or_else(invalid)?), backward))
-}
-
-/// Files that a pinned version needs may have been vacuumed since.
-fn expired_if_gone(error: EngineError) -> EngineError {
-    if error.is_missing_file() { EngineError::Expired } else { error }
 }
 
 /// The rows of a page of which so many were asked for.
