@@ -1,6 +1,7 @@
 //! The GraphQL door: owns what is its own: its schemas, its documents, its limits and its ways over HTTP. That it answers
 //! as the other doors do is held in `parity`.
 
+mod aggregates;
 mod clients;
 mod documents;
 mod http;

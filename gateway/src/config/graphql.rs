@@ -29,7 +29,7 @@ pub struct GraphqlConfig {
     pub depth_max: usize,
     /// Root fields of an operation, in count.
     pub root_fields_max: usize,
-    /// Rows of all pages of an operation, in count.
+    /// Rows of all pages of an operation, in count; groups that do not page count as the most that there may be.
     pub operation_rows_max: usize,
     /// Different rows of one table that the rows of a level may belong to, in count.
     pub relation_keys_max: usize,

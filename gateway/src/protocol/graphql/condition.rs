@@ -1,4 +1,4 @@
-//! `where` as a condition: owns the way from a coerced input to the tree that every door builds, so that the same
+//! `where` and `having` as conditions: owns the way from a coerced input to the tree that every door builds, so that the same
 //! question has the same digest, and its cursors, at any of them. Members of an object have no order of their own: they
 //! are taken in that of the schema. Does not coerce values or know types.
 //!
@@ -13,18 +13,67 @@ use crate::config::limits::StatementLimits;
 use crate::engine::statement::{CompareOp, Filter, FilterNode, Literal, Operand};
 use crate::query::error::{ErrorCode, QueryError};
 
+/// What a condition is on: what its members stand for beside those that join conditions.
+pub(super) trait Subject<'k> {
+    /// The columns that a member compares; none of an object in which there is nothing.
+    ///
+    /// # Errors
+    /// As for [`condition_on`].
+    fn compared<'i>(
+        &mut self,
+        member: &Name,
+        inner: &'i [(Name, Input)],
+    ) -> Result<Vec<Compared<'k, 'i>>, QueryError>;
+}
+
+/// A column, and the operators that it is compared by.
+pub(super) struct Compared<'k, 'i> {
+    /// Its type.
+    pub kind: &'k Kind,
+    /// Name that the statement has for it.
+    pub column: String,
+    /// The operators.
+    pub operators: &'i [(Name, Input)],
+}
+
+/// The columns of a table.
+struct Rows<'k>(&'k DoorTable);
+
+impl<'k> Subject<'k> for Rows<'k> {
+    fn compared<'i>(
+        &mut self,
+        member: &Name,
+        inner: &'i [(Name, Input)],
+    ) -> Result<Vec<Compared<'k, 'i>>, QueryError> {
+        let column = self.0.column(member).ok_or_else(|| unknown(member))?;
+        Ok(vec![Compared { kind: &column.kind, column: column.name.clone(), operators: inner }])
+    }
+}
+
 /// The condition on rows of a table; none where there is no `where`, or it is null.
 ///
 /// # Errors
-/// `invalid_expression`: null where a value is compared with, which would silently hold for more rows or none;
-/// `expression_too_large`: more parts or levels than `limits` allow.
-pub fn condition(
+/// As for [`condition_on`].
+pub(super) fn condition(
     table: &DoorTable,
     given: Option<&Input>,
     limits: &StatementLimits,
 ) -> Result<Option<Filter>, QueryError> {
+    condition_on(&mut Rows(table), given, limits)
+}
+
+/// The condition on a subject; none where none is given, or it is null.
+///
+/// # Errors
+/// `invalid_expression`: null where a value is compared with, which would silently hold for more rows or none;
+/// `expression_too_large`: more parts or levels than `limits` allow.
+pub(super) fn condition_on<'k>(
+    subject: &mut dyn Subject<'k>,
+    given: Option<&Input>,
+    limits: &StatementLimits,
+) -> Result<Option<Filter>, QueryError> {
     let Some(Input::Object(members)) = given else { return Ok(None) };
-    let mut builder = Builder { table, limits, nodes_left: limits.nodes_max };
+    let mut builder = Builder { subject, limits, nodes_left: limits.nodes_max };
     let node = builder.object(members)?;
     if depth(&node) > limits.depth_max {
         return Err(too_large(limits));
@@ -32,13 +81,13 @@ pub fn condition(
     Ok(Some(Filter::Tree(node)))
 }
 
-struct Builder<'a> {
-    table: &'a DoorTable,
+struct Builder<'a, 'k> {
+    subject: &'a mut dyn Subject<'k>,
     limits: &'a StatementLimits,
     nodes_left: usize,
 }
 
-impl Builder<'_> {
+impl Builder<'_, '_> {
     fn spend(&mut self, nodes: usize) -> Result<(), QueryError> {
         self.nodes_left = self.nodes_left.checked_sub(nodes).ok_or_else(|| too_large(self.limits))?;
         Ok(())
@@ -55,9 +104,10 @@ impl Builder<'_> {
                     self.spend(1)?;
                     parts.push(FilterNode::Not(Box::new(self.object(inner)?)));
                 }
-                (field, Input::Object(inner)) => {
-                    let column = self.table.column(field).ok_or_else(|| unknown(name))?;
-                    self.compared(&column.kind, &column.name, inner, &mut parts)?;
+                (_, Input::Object(inner)) => {
+                    for Compared { kind, column, operators } in self.subject.compared(name, inner)? {
+                        self.compared(kind, &column, operators, &mut parts)?;
+                    }
                 }
                 _ => return Err(unknown(name)),
             }
@@ -164,13 +214,13 @@ fn too_large(limits: &StatementLimits) -> QueryError {
 }
 
 /// A variable that was forgotten must not open the condition.
-fn is_null(name: &Name) -> QueryError {
+pub(super) fn is_null(name: &Name) -> QueryError {
     QueryError::new(ErrorCode::InvalidExpression, format!("\"{name}\" is null in a condition"))
         .with_hint(format!("leave it out, or ask for nulls with \"{IS_NULL}\""))
 }
 
 /// Coercion lets no other member pass.
-fn unknown(name: &Name) -> QueryError {
+pub(super) fn unknown(name: &Name) -> QueryError {
     QueryError::internal(format!(
         "the schema has a member \"{name}\" in a condition that no column stands for"
     ))

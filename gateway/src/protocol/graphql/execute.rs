@@ -83,6 +83,10 @@ impl Running<'_> {
                 let output = Output::Connection(rows.output);
                 (Statement::Select(rows.statement), rows.version, output, rows.below)
             }
+            RootPlan::Groups(groups) => {
+                let output = Output::Connection(groups.output);
+                (Statement::Aggregate(groups.statement), groups.version, output, Vec::new())
+            }
             RootPlan::Row(row) => {
                 (Statement::Lookup(row.statement), row.version, Output::Row(row.output), row.below)
             }

@@ -113,7 +113,7 @@ impl Asked {
     pub(super) fn table(&self) -> &DoorTable {
         let fields = self.selections(1_000).unwrap().of("Query", &[&self.operation().selection_set]).unwrap();
         match self.door.root(fields[0].name()) {
-            Some(Root::Rows(place) | Root::ByPk(place)) => &self.door.tables()[place],
+            Some(Root::Rows(place) | Root::ByPk(place) | Root::Groups(place)) => &self.door.tables()[place],
             other => panic!("{other:?}"),
         }
     }

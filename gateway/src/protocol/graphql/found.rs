@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 
 use super::output::{ConnectionMember, Object, RowMember};
 use crate::query::admission::Held;
@@ -87,14 +88,18 @@ pub(super) struct Below {
 }
 
 impl Level {
-    /// From what the pipeline answered.
+    /// From what the pipeline answered: one batch of rows, but any number of groups.
     ///
     /// # Errors
-    /// `internal`: it is more than one batch, which no page is.
+    /// `internal`: the batches are not of one schema.
     pub(super) fn new(response: Response, below: Vec<Below>) -> Result<Self, QueryError> {
-        let Response { mut batches, page, total_rows, groups, .. } = response;
-        let (Some(batch), true) = (batches.pop(), batches.is_empty()) else {
-            return Err(QueryError::internal("a page that is not one batch"));
+        let Response { schema, mut batches, page, total_rows, groups, .. } = response;
+        let batch = match (batches.pop(), batches.is_empty()) {
+            (Some(only), true) => only,
+            (last, _) => {
+                batches.extend(last);
+                concat_batches(&schema, &batches).map_err(QueryError::internal)?
+            }
         };
         let pages = match groups {
             Some(groups) => Pages::Many(groups),
@@ -124,6 +129,14 @@ impl Level {
         match &self.pages {
             Pages::One { page, .. } => page.has_previous,
             Pages::Many(_) => false,
+        }
+    }
+
+    /// The cursor that leads on from the only page, if there are rows after it.
+    pub(super) fn next_cursor(&self) -> Option<&str> {
+        match &self.pages {
+            Pages::One { page, .. } => page.next_cursor.as_deref(),
+            Pages::Many(_) => None,
         }
     }
 

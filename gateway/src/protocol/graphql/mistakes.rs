@@ -166,7 +166,7 @@ impl<'a> Mistakes<'a> {
 
 /// The error for a name that a type does not have among its fields, members or values.
 pub(super) fn unknown_member(door: &DoorSchema, of: &str, name: &str) -> QueryError {
-    let mut error = match door.has_columns(of) {
+    let mut error = match door.lacks_column(of, name) {
         true => QueryError::new(ErrorCode::UnknownColumn, format!("column \"{name}\" not found")),
         false => {
             let message = format!("field \"{name}\" does not exist on \"{of}\"");

@@ -18,25 +18,40 @@ pub fn order(
     given: Option<&Input>,
     limits: &StatementLimits,
 ) -> Result<Vec<OrderKey>, QueryError> {
+    sorted(given, limits, |members| {
+        let Some(Input::Enum(field)) = member(members, "column") else { return Err(unfit()) };
+        Ok(table.column(field).ok_or_else(unfit)?.name.clone())
+    })
+}
+
+/// The sort keys of an order; `column` says which column an item of it names.
+///
+/// # Errors
+/// As for [`order`], and those of `column`.
+pub fn sorted(
+    given: Option<&Input>,
+    limits: &StatementLimits,
+    mut column: impl FnMut(&[(Name, Input)]) -> Result<String, QueryError>,
+) -> Result<Vec<OrderKey>, QueryError> {
     let Some(Input::List(items)) = given else { return Ok(Vec::new()) };
     if items.len() > limits.order_columns_max {
         let message = format!("the order has more than {} columns", limits.order_columns_max);
         return Err(QueryError::new(ErrorCode::ExpressionTooLarge, message));
     }
-    items.iter().map(|item| key(table, item)).collect()
+    let key = |item: &Input| {
+        let Input::Object(members) = item else { return Err(unfit()) };
+        Ok(OrderKey {
+            column: column(members)?,
+            descending: member(members, "descending") == Some(&Input::Bool(true)),
+            nulls_first: member(members, "nullsFirst") == Some(&Input::Bool(true)),
+        })
+    };
+    items.iter().map(key).collect()
 }
 
-fn key(table: &DoorTable, item: &Input) -> Result<OrderKey, QueryError> {
-    // Coercion lets nothing else pass.
-    let unfit = || QueryError::internal("a sort key that the schema does not have");
-    let Input::Object(members) = item else { return Err(unfit()) };
-    let Some(Input::Enum(field)) = member(members, "column") else { return Err(unfit()) };
-    let column = table.column(field).ok_or_else(unfit)?;
-    Ok(OrderKey {
-        column: column.name.clone(),
-        descending: member(members, "descending") == Some(&Input::Bool(true)),
-        nulls_first: member(members, "nullsFirst") == Some(&Input::Bool(true)),
-    })
+/// Coercion lets nothing else pass.
+pub fn unfit() -> QueryError {
+    QueryError::internal("a sort key that the schema does not have")
 }
 
 fn member<'i>(members: &'i [(Name, Input)], name: &str) -> Option<&'i Input> {

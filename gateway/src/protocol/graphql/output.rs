@@ -49,6 +49,10 @@ pub(super) enum PageMember {
     StartCursor,
     /// Cursor of the last row.
     EndCursor,
+    /// The cursor that leads on, where there is no cursor of each row; null after the last row.
+    NextCursor,
+    /// Null: there is no way back.
+    NoCursor,
 }
 
 /// A member of a row.
@@ -58,6 +62,8 @@ pub(super) enum RowMember {
     TypeName,
     /// The value of a column of that name.
     Column(String, Value),
+    /// Members of the same row in an object of their own.
+    Inside(Object<Self>),
     /// The row that it belongs to, or null; found by that one of the plans below.
     One(usize, Object<Self>),
     /// A page of the rows that belong to it; found by that one of the plans below.

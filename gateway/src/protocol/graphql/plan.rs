@@ -2,8 +2,11 @@
 //! cost before any of it runs. Does not run anything. Planning takes processor time: call it on a thread that may
 //! block.
 
+mod aggregate;
 mod arguments;
 mod connection;
+mod having;
+mod outputs;
 mod relation;
 mod row;
 
@@ -21,7 +24,7 @@ use super::schema::{DoorSchema, Root};
 use super::selection::{Selected, Selections};
 use crate::config::graphql::GraphqlConfig;
 use crate::config::limits::LimitsConfig;
-use crate::engine::statement::{Lookup, Select};
+use crate::engine::statement::{Aggregate, Lookup, Select};
 use crate::query::error::{ErrorCode, QueryError};
 use crate::query::request::VersionSelector;
 
@@ -45,6 +48,7 @@ impl Plan {
                     tables.push(&rows.statement.table);
                     rows.below.iter().for_each(|below| below.tables(&mut tables));
                 }
+                RootPlan::Groups(groups) => tables.push(&groups.statement.table),
                 RootPlan::Row(row) => {
                     tables.push(&row.statement.table);
                     row.below.iter().for_each(|below| below.tables(&mut tables));
@@ -62,6 +66,8 @@ pub(super) enum RootPlan {
     Written(Vec<u8>),
     /// A page of rows.
     Rows(RowsPlan),
+    /// Groups of rows, all or a page of them.
+    Groups(GroupsPlan),
     /// One row, or null.
     Row(RowPlan),
 }
@@ -77,6 +83,17 @@ pub(super) struct RowsPlan {
     pub output: Object<ConnectionMember>,
     /// What is asked of other tables for its rows.
     pub below: Vec<BelowPlan>,
+}
+
+/// Groups of rows, all or a page of them.
+#[derive(Debug)]
+pub(super) struct GroupsPlan {
+    /// The question.
+    pub statement: Aggregate,
+    /// Of which version.
+    pub version: VersionSelector,
+    /// What is told of the groups: members of theirs are columns of the answer.
+    pub output: Object<ConnectionMember>,
 }
 
 /// One row by its key.
@@ -165,6 +182,9 @@ impl<'d> Planner<'d> {
         }
         match self.door.root(field.name()) {
             Some(Root::Rows(place)) => Ok(RootPlan::Rows(self.rows(&self.door.tables()[place], field)?)),
+            Some(Root::Groups(place)) => {
+                Ok(RootPlan::Groups(self.groups(&self.door.tables()[place], field)?))
+            }
             Some(Root::ByPk(place)) => Ok(RootPlan::Row(self.row_by_key(&self.door.tables()[place], field)?)),
             Some(Root::Nothing) => Ok(RootPlan::Written(b"null".to_vec())),
             None if field.name() == TYPE_NAME => Ok(RootPlan::Written(format!("\"{root}\"").into_bytes())),

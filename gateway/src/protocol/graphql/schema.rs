@@ -1,6 +1,8 @@
 //! The schema of one role: owns the way from what the role sees to a checked schema and the tables behind its names.
 //! Does not keep schemas, and does not run anything.
 
+mod aggregates;
+pub mod groups;
 mod naming;
 mod registry;
 mod rows;
@@ -29,6 +31,8 @@ pub struct DoorSchema {
     left_out: Vec<LeftOut>,
     roots: HashMap<String, Root>,
     of_columns: HashSet<String>,
+    /// By the name of the type, the place of the table.
+    of_some_columns: HashMap<String, usize>,
     text_bytes: usize,
 }
 
@@ -39,6 +43,8 @@ pub enum Root {
     Rows(usize),
     /// One row by its key.
     ByPk(usize),
+    /// Groups of rows.
+    Groups(usize),
     /// Null: the role sees no table.
     Nothing,
 }
@@ -56,21 +62,25 @@ impl DoorSchema {
             .map_err(|found| QueryError::internal(format!("a schema is not valid: {}", found.errors)))?;
         let mut roots: HashMap<String, Root> = HashMap::new();
         let mut of_columns: HashSet<String> = HashSet::new();
+        let mut of_some_columns: HashMap<String, usize> = HashMap::new();
         for (place, table) in tables.iter().enumerate() {
             roots.insert(table.field.clone(), Root::Rows(place));
             if !table.key.is_empty() {
                 roots.insert(format!("{}ByPk", table.field), Root::ByPk(place));
             }
+            roots.insert(format!("{}Aggregate", table.field), Root::Groups(place));
             let structs = table.structs().into_iter().map(|of| &of.name);
             for of in structs.chain([&table.type_name]) {
                 of_columns.extend([of.clone(), format!("{of}Where")]);
             }
-            of_columns.insert(format!("{}Column", table.type_name));
+            let named = |suffix: &str| format!("{}{suffix}", table.type_name);
+            of_columns.extend(OF_COLUMNS.map(named));
+            of_some_columns.extend(OF_SOME_COLUMNS.map(|suffix| (named(suffix), place)));
         }
         if tables.is_empty() {
             roots.insert(NOTHING.to_owned(), Root::Nothing);
         }
-        Ok(Self { schema, tables, left_out, roots, of_columns, text_bytes })
+        Ok(Self { schema, tables, left_out, roots, of_columns, of_some_columns, text_bytes })
     }
 
     /// The types.
@@ -93,9 +103,12 @@ impl DoorSchema {
         self.roots.get(field).copied()
     }
 
-    /// Whether the members of this type are columns of a table or fields inside them.
-    pub fn has_columns(&self, type_name: &str) -> bool {
+    /// Whether a name that the type does not have among its members is that of a column that does not exist, or of a
+    /// field inside one. Where a type has some columns only, others do exist.
+    pub fn lacks_column(&self, type_name: &str, name: &str) -> bool {
+        let of_some = self.of_some_columns.get(type_name);
         self.of_columns.contains(type_name)
+            || of_some.is_some_and(|table| self.tables[*table].column_place(name).is_none())
     }
 
     /// Length of the schema as text.
@@ -103,6 +116,21 @@ impl DoorSchema {
         self.text_bytes
     }
 }
+
+/// What the names of types end in whose members are the columns of a table.
+const OF_COLUMNS: [&str; 3] = ["Column", "Counts", "CountsHaving"];
+/// The same of some of its columns.
+const OF_SOME_COLUMNS: [&str; 9] = [
+    "GroupBy",
+    "Key",
+    "Sums",
+    "Means",
+    "Values",
+    "NumbersHaving",
+    "ValuesHaving",
+    "NumberColumn",
+    "ValueColumn",
+];
 
 /// What of a shape has no place in a schema.
 pub fn left_out(shape: &VisibleShape) -> Vec<LeftOut> {

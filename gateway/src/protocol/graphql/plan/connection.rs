@@ -84,7 +84,12 @@ impl<'d> Planner<'d> {
         })
     }
 
-    fn page_info(&self, below: &[&'d SelectionSet], depth: usize) -> Result<Object<PageMember>, DoorError> {
+    /// What is asked of where a page stands.
+    pub(super) fn page_info(
+        &self,
+        below: &[&'d SelectionSet],
+        depth: usize,
+    ) -> Result<Object<PageMember>, DoorError> {
         self.object("PageInfo", below, depth, |field| match field.name() {
             TYPE_NAME => Ok(PageMember::TypeName),
             "hasNextPage" => Ok(PageMember::HasNextPage),

@@ -6,13 +6,17 @@ use crate::engine::statement::Side;
 use crate::protocol::graphql::fixture::Asked;
 use crate::protocol::graphql::output::{StructMember, Value};
 
-fn planned_with(text: &str, config: &GraphqlConfig, limits: &LimitsConfig) -> Result<Plan, DoorError> {
+pub(super) fn planned_with(
+    text: &str,
+    config: &GraphqlConfig,
+    limits: &LimitsConfig,
+) -> Result<Plan, DoorError> {
     let asked = Asked::of(text);
     let selections = asked.selections(config.fields_max)?;
     Planner::new(&asked.door, &selections, config, limits).plan(asked.operation())
 }
 
-fn planned(text: &str) -> Plan {
+pub(super) fn planned(text: &str) -> Plan {
     planned_with(text, &GraphqlConfig::default(), &LimitsConfig::default()).unwrap()
 }
 

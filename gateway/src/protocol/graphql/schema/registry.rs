@@ -9,7 +9,7 @@ use super::scalars::{FILTERS, SCALARS};
 /// What stands behind the name of a table's root field in the names of its root fields.
 const ROOT_SUFFIXES: [&str; 4] = ["", "ByPk", "Aggregate", "Changed"];
 /// The same for types.
-const TYPE_SUFFIXES: [&str; 21] = [
+const TYPE_SUFFIXES: [&str; 23] = [
     "",
     "Connection",
     "Edge",
@@ -26,6 +26,8 @@ const TYPE_SUFFIXES: [&str; 21] = [
     "AggregateConnection",
     "AggregateEdge",
     "AggregateOrder",
+    "NumberColumn",
+    "ValueColumn",
     "Having",
     "CountsHaving",
     "NumbersHaving",

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::rows;
+use super::groups::NUMBER_FILTER;
 use super::scalars::{FILTERS, IS_NULL, Kind, OPERATORS, SCALARS, filter_values};
 use super::tables::DoorTable;
+use super::{aggregates, rows};
 
 /// Arguments of every field that pages.
 pub(super) const PAGE: &str = "first: Int, after: String, last: Int, before: String";
@@ -62,7 +63,7 @@ pub(super) fn text(tables: &[DoorTable], bytes_max: usize) -> Option<String> {
     let mut sdl = Sdl { text: String::new(), bytes_max };
     query(&mut sdl, tables);
     let mut used = Used::default();
-    tables.iter().flat_map(|table| &table.columns).for_each(|column| used.column(&column.kind));
+    tables.iter().for_each(|table| used.table(table));
     for (name, description) in SCALARS {
         if used.scalars.contains(name) {
             sdl.text.push_str(&format!("{}scalar {name}\n\n", described("", Some(description))));
@@ -84,12 +85,14 @@ pub(super) fn text(tables: &[DoorTable], bytes_max: usize) -> Option<String> {
     }
     for table in tables {
         rows::write(&mut sdl, table, tables);
+        aggregates::write(&mut sdl, table);
     }
     (!sdl.is_full()).then_some(sdl.text)
 }
 
 fn query(sdl: &mut Sdl, tables: &[DoorTable]) {
-    let mut lines: Vec<String> = tables.iter().flat_map(rows::root_fields).collect();
+    let fields = |table| rows::root_fields(table).into_iter().chain([aggregates::root_field(table)]);
+    let mut lines: Vec<String> = tables.iter().flat_map(fields).collect();
     if lines.is_empty() {
         // A type without a field is none in GraphQL.
         lines.push(member(Some("The role sees no table."), &format!("{NOTHING}: Boolean")));
@@ -116,11 +119,20 @@ impl Default for Used {
 }
 
 impl Used {
-    fn column(&mut self, kind: &Kind) {
+    fn table(&mut self, table: &DoorTable) {
+        for column in &table.columns {
+            self.scalars_in(&column.kind);
+            self.filter(&column.kind);
+        }
+        table.group_keys.iter().for_each(|key| self.scalars_in(&key.kind));
+        self.filters.insert(NUMBER_FILTER.to_owned());
+        self.scalars.extend(filter_values(NUMBER_FILTER).0.map(str::to_owned));
+    }
+
+    fn scalars_in(&mut self, kind: &Kind) {
         kind.walk(&mut |inside| {
             self.scalars.extend(inside.scalar().map(str::to_owned));
         });
-        self.filter(kind);
     }
 
     fn filter(&mut self, kind: &Kind) {

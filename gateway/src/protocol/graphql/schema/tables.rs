@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::groups::{DoorGroupKey, group_keys};
 use super::naming::{Spelled, distinct, precedence, type_name};
 use super::registry::Registry;
 use super::scalars::{Kind, StructType};
@@ -26,6 +27,8 @@ pub struct DoorTable {
     pub relations: Vec<DoorRelation>,
     /// Parts of the key that a row can be looked up by, in the order of the key; empty when there is none.
     pub key: Vec<KeyPart>,
+    /// What its rows can be grouped by.
+    pub group_keys: Vec<DoorGroupKey>,
 }
 
 /// One column.
@@ -92,6 +95,8 @@ pub enum Part {
     Table,
     /// A column.
     Column(String),
+    /// A column cut to a unit of time.
+    Unit(String, &'static str),
     /// A relation.
     Relation(String),
 }
@@ -101,11 +106,13 @@ impl fmt::Display for LeftOut {
         let Self { table, part, taken } = self;
         let remedy = match part {
             Part::Table | Part::Column(_) => "give it another \"graphql_name\"",
+            Part::Unit(..) => "give the column another \"graphql_name\"",
             Part::Relation(_) => "give it another name",
         };
         match part {
             Part::Table => write!(f, "table \"{table}\"")?,
             Part::Column(column) => write!(f, "column \"{column}\" of table \"{table}\"")?,
+            Part::Unit(column, unit) => write!(f, "the {unit} of column \"{column}\" of table \"{table}\"")?,
             Part::Relation(relation) => write!(f, "relation \"{relation}\" of table \"{table}\"")?,
         }
         write!(f, " has no place in GraphQL: \"{taken}\" is taken; {remedy}")
@@ -118,9 +125,19 @@ impl DoorTable {
         self.columns.iter().find(|column| column.field == field)
     }
 
+    /// The place of the column of that name in GraphQL.
+    pub fn column_place(&self, field: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.field == field)
+    }
+
+    /// The place of the group key of that name in GraphQL.
+    pub fn group_key_place(&self, field: &str) -> Option<usize> {
+        self.group_keys.iter().position(|key| key.field == field)
+    }
+
     /// What the field of that name leads to.
     pub fn row_field(&self, field: &str) -> Option<RowField> {
-        let column = self.columns.iter().position(|column| column.field == field);
+        let column = self.column_place(field);
         let relation = || self.relations.iter().position(|relation| relation.field == field);
         column.map(RowField::Column).or_else(|| relation().map(RowField::Relation))
     }
@@ -185,6 +202,7 @@ fn door_table(table: &ShapeTable, field: &str, left_out: &mut Vec<LeftOut>) -> (
         });
     }
     let key = key(&table.lookup_key, &columns);
+    let group_keys = group_keys(&table.name, &columns, left_out);
     let names = structs.names();
     let made = DoorTable {
         name: table.name.clone(),
@@ -194,6 +212,7 @@ fn door_table(table: &ShapeTable, field: &str, left_out: &mut Vec<LeftOut>) -> (
         columns,
         relations: Vec::new(),
         key,
+        group_keys,
     };
     (made, names)
 }

@@ -1,7 +1,9 @@
 //! Tests of schemas: their text, what stands behind their names, and who is left out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use arrow::datatypes::DataType;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, TimeUnit};
 
 use super::tables::{LeftOut, Part, RowField};
 use super::*;
@@ -58,12 +60,24 @@ fn names_lead_to_tables_columns_and_relations() {
     let Some(RowField::Relation(back)) = door.tables()[0].row_field("flights") else { panic!("no way back") };
     let back = &door.tables()[0].relations[back];
     assert!(back.many && back.target == 1 && back.columns == ["carrier"]);
-    for with_columns in
-        ["Flights", "FlightsWhere", "FlightsColumn", "Flights_position", "Flights_positionWhere"]
-    {
-        assert!(door.has_columns(with_columns), "{with_columns}");
+    assert_eq!(door.root("flightsAggregate"), Some(Root::Groups(1)));
+    let of = |type_name: &str, name: &str| door.lacks_column(type_name, name);
+    for of_columns in [
+        "Flights",
+        "FlightsWhere",
+        "FlightsColumn",
+        "FlightsCounts",
+        "Flights_position",
+        "Flights_positionWhere",
+    ] {
+        assert!(of(of_columns, "nope"), "{of_columns}");
     }
-    assert!(!door.has_columns("FlightsConnection") && !door.has_columns("Query"));
+    for of_some in OF_SOME_COLUMNS {
+        let type_name = format!("Flights{of_some}");
+        assert!(door.schema().types.contains_key(type_name.as_str()), "{type_name}");
+        assert!(of(&type_name, "nope") && !of(&type_name, "position"), "{type_name}");
+    }
+    assert!(!of("FlightsConnection", "nope") && !of("FlightsAggregate", "nope") && !of("Query", "nope"));
 }
 
 #[test]
@@ -104,6 +118,39 @@ fn columns_win_over_relations_and_as_they_are_over_changed_ones() {
     let column = left_out(Part::Column("odd name".to_owned()), "odd_name");
     assert_eq!(door.left_out(), [column, left_out(Part::Relation("airline".to_owned()), "airline")]);
     assert_eq!(door.tables()[1].column("odd_name").unwrap().name, "odd_name");
+}
+
+#[test]
+fn columns_keep_their_names_against_units_of_others() {
+    let instant = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let door = of_tables(vec![table("t", vec![column("at", instant()), column("at_day", DataType::Utf8)])]);
+    let keys = &door.tables()[0].group_keys;
+    let at_day = &keys[door.tables()[0].group_key_place("at_day").unwrap()];
+    assert_eq!((at_day.column, at_day.unit), (1, None));
+    assert_eq!(keys.len(), 1 + 7 + 1);
+    let bare = of_tables(vec![table("t", vec![column("_", instant())])]);
+    assert!(bare.tables()[0].group_key_place("_day").is_some());
+    let said: Vec<String> = door.left_out().iter().map(ToString::to_string).collect();
+    let expected = "the day of column \"at\" of table \"t\" has no place in GraphQL: \"at_day\" is taken; \
+                    give the column another \"graphql_name\"";
+    assert_eq!(said, [expected]);
+}
+
+#[test]
+fn what_no_column_is_for_is_not_there() {
+    let list = || DataType::List(Arc::new(Field::new("item", DataType::Int32, true)));
+    let door =
+        of_tables(vec![table("t", vec![column("l", list())]), table("u", vec![column("s", DataType::Utf8)])]);
+    let of = |type_name: &str| {
+        let of = door.schema().get_object(type_name).unwrap();
+        of.fields.keys().map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("TAggregate"), ["count", "countOf", "countDistinct"]);
+    assert_eq!(of("UAggregate"), ["key", "count", "countOf", "countDistinct", "min", "max"]);
+    for absent in ["TGroupBy", "TKey", "TValues", "TValueColumn", "USums", "UNumbersHaving", "UNumberColumn"]
+    {
+        assert!(!door.schema().types.contains_key(absent), "{absent}");
+    }
 }
 
 #[test]

@@ -190,15 +190,24 @@ fn page_info(
             }
             PageMember::StartCursor | PageMember::EndCursor => {
                 let first = *member == PageMember::StartCursor;
-                match shown.map_or(Ok(None), |(level, page)| level.end(page, first))? {
-                    Some(cursor) => append_text(&cursor, out),
-                    None => out.extend_from_slice(b"null"),
-                }
+                let cursor = shown.map_or(Ok(None), |(level, page)| level.end(page, first))?;
+                append_cursor(cursor.as_deref(), out);
             }
+            PageMember::NextCursor => {
+                append_cursor(shown.and_then(|(level, _)| level.next_cursor()), out);
+            }
+            PageMember::NoCursor => append_cursor(None, out),
         }
     }
     out.push(b'}');
     Ok(())
+}
+
+fn append_cursor(cursor: Option<&str>, out: &mut Vec<u8>) {
+    match cursor {
+        Some(cursor) => append_text(cursor, out),
+        None => out.extend_from_slice(b"null"),
+    }
 }
 
 fn append_flag(value: bool, out: &mut Vec<u8>) {

@@ -19,6 +19,7 @@ pub(super) struct BoundRow<'a> {
 enum Member<'a> {
     TypeName,
     Value(BoundValue<'a>),
+    Inside(BoundRow<'a>),
     One(&'a Below, BoundRow<'a>),
     Many(&'a Below, BoundConnection<'a>),
 }
@@ -47,6 +48,7 @@ impl<'a> BoundRow<'a> {
                     let (field, array) = (&schema.fields()[place], level.batch.column(place));
                     Member::Value(BoundValue::of(value, field, array, options)?)
                 }
+                RowMember::Inside(members) => Member::Inside(Self::of(members, Some(level), options)?),
                 RowMember::One(at, row) => {
                     let below = below(at)?;
                     Member::One(below, Self::of(row, below.level.as_ref(), options)?)
@@ -73,6 +75,7 @@ impl<'a> BoundRow<'a> {
             match member {
                 Member::TypeName => append_text(self.type_name, out),
                 Member::Value(value) => value.append(row, out),
+                Member::Inside(members) => members.append(row, out)?,
                 Member::One(below, bound) => {
                     let rows = below.level.as_ref().zip(page(below, row));
                     append_first(bound, rows.map_or(0..0, |(level, page)| level.rows(page)), out)?;

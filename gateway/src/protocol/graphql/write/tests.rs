@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arrow::array::{
     ArrayRef, Decimal128Array, Float64Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
+    TimestampMicrosecondArray,
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Int32Type};
@@ -51,6 +52,7 @@ fn output(text: &str) -> Output {
     let plan = Planner::new(&asked.door, &selections, &config, &limits).plan(asked.operation()).unwrap();
     match plan.roots.into_iter().next() {
         Some((_, RootPlan::Rows(rows))) => Output::Connection(rows.output),
+        Some((_, RootPlan::Groups(groups))) => Output::Connection(groups.output),
         Some((_, RootPlan::Row(row))) => Output::Row(row.output),
         other => panic!("{other:?}"),
     }
@@ -75,11 +77,14 @@ fn written(text: &str, batch: RecordBatch) -> (Json, usize) {
 }
 
 fn written_with(text: &str, batch: RecordBatch, below: Vec<Below>) -> (Json, usize) {
-    let level = Level::new(answered(batch, None), below).unwrap();
+    told(text, &Level::new(answered(batch, None), below).unwrap())
+}
+
+fn told(text: &str, level: &Level) -> (Json, usize) {
     let output = output(text);
     let (mut out, mut next, mut parts) = (Vec::new(), Some(Place::default()), 0);
     while let Some(from) = next {
-        next = append(&level, &output, from, &mut out).unwrap();
+        next = append(level, &output, from, &mut out).unwrap();
         parts += 1;
     }
     (serde_json::from_slice(&out).unwrap(), parts)
@@ -136,6 +141,43 @@ fn many_rows_are_written_in_parts_and_read_as_one() {
         assert_eq!(told["edges"][at]["node"], *row);
     }
     assert_eq!(told["edges"].as_array().unwrap().len(), rows);
+}
+
+#[test]
+fn groups_have_their_keys_and_results_in_objects() {
+    let text = "{ flightsAggregate(groupBy: [carrier, departs_month]) { nodes { key { carrier m: departs_month } n: count \
+                sum { stops } max { fare __typename } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
+    let months = TimestampMicrosecondArray::from(vec![Some(0), None]).with_timezone("UTC");
+    let fares = Decimal128Array::from(vec![Some(1_250), None]).with_precision_and_scale(12, 2).unwrap();
+    let groups = RecordBatch::try_from_iter([
+        ("carrier", Arc::new(StringArray::from(vec!["AA", "UA"])) as ArrayRef),
+        ("departs_month", Arc::new(months)),
+        ("count", Arc::new(Int64Array::from(vec![2, 3]))),
+        ("sum_stops", Arc::new(Int64Array::from(vec![Some(i64::MAX), None]))),
+        ("max_fare", Arc::new(fares)),
+    ])
+    .unwrap();
+    let all = Response { batches: vec![groups.slice(0, 1), groups.slice(1, 1)], ..answered(groups, None) };
+    let next = |next_cursor: Option<&str>| {
+        let page = PageInfo { next_cursor: next_cursor.map(str::to_owned), ..PageInfo::default() };
+        Response { page: Some(page), ..all.clone() }
+    };
+    let group = |carrier: &str, month: Json, n: &str, sum: Json, fare: Json| {
+        json!({ "key": { "carrier": carrier, "m": month }, "n": n, "sum": { "stops": sum },
+                "max": { "fare": fare, "__typename": "FlightsValues" } })
+    };
+    let nodes = json!([
+        group("AA", json!("1970-01-01T00:00:00Z"), "2", json!("9223372036854775807"), json!("12.50")),
+        group("UA", Json::Null, "3", Json::Null, Json::Null),
+    ]);
+    let page = |end: Json| json!({ "hasNextPage": false, "hasPreviousPage": false, "startCursor": null, "endCursor": end });
+    let (ended, _) = told(text, &Level::new(next(None), Vec::new()).unwrap());
+    assert_eq!(ended, json!({ "nodes": nodes, "pageInfo": page(Json::Null) }));
+    let (going_on, _) = told(text, &Level::new(next(Some("c")), Vec::new()).unwrap());
+    assert_eq!(going_on["pageInfo"], page(json!("c")));
+    let none = Response { batches: Vec::new(), page: None, ..all.clone() };
+    let (none, _) = told(text, &Level::new(none, Vec::new()).unwrap());
+    assert_eq!(none, json!({ "nodes": [], "pageInfo": page(Json::Null) }));
 }
 
 #[test]

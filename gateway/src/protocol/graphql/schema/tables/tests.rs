@@ -15,7 +15,8 @@ fn data_type() -> impl Strategy<Value = DataType> {
         Just(DataType::Int64),
         Just(DataType::Utf8),
         Just(DataType::Binary),
-        Just(DataType::Float64)
+        Just(DataType::Float64),
+        Just(DataType::Date32)
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop::collection::btree_map(name(), inner, 0..3).prop_map(|fields| {
@@ -34,6 +35,7 @@ fn name() -> impl Strategy<Value = String> {
         Just("version".to_owned()),
         Just("aWhere".to_owned()),
         Just("A_a".to_owned()),
+        Just("a_day".to_owned()),
         any::<String>()
     ]
 }
