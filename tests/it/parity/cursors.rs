@@ -47,17 +47,17 @@ fn every_door_takes_a_cursor_for_its_own_question_only() {
     });
 }
 
-const FIRST_GROUPS: &str = r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count","as":"n"}],"filter":"flight_id < 9000","having":"n > 1","order":"-n","limit":3}"#;
+const FIRST_GROUPS: &str = r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count"}],"filter":{"column":"flight_id","op":"lt","value":9000},"having":{"column":"count","op":"gt","value":1},"order":"-count","limit":3}"#;
 const OTHER_GROUPS: [&str; 9] = [
-    r#"aggregate flights {"group_by":["origin"],"measures":[{"fn":"count","as":"n"}],"filter":"flight_id < 9000","having":"n > 1","order":"-n","limit":3}"#,
-    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count","as":"n"},{"fn":"max","column":"dest"}],"filter":"flight_id < 9000","having":"n > 1","order":"-n","limit":3}"#,
-    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count","column":"dest","as":"n"}],"filter":"flight_id < 9000","having":"n > 1","order":"-n","limit":3}"#,
-    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count","as":"n"}],"filter":"flight_id < 9001","having":"n > 1","order":"-n","limit":3}"#,
-    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count","as":"n"}],"filter":"flight_id < 9000","having":"n > 0","order":"-n","limit":3}"#,
-    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count","as":"n"}],"filter":"flight_id < 9000","having":"n > 1","order":"n","limit":3}"#,
-    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count","as":"n"}],"filter":"flight_id < 9000","having":"n > 1","order":"-n","limit":3,"version":3}"#,
+    r#"aggregate flights {"group_by":["origin"],"measures":[{"fn":"count"}],"filter":{"column":"flight_id","op":"lt","value":9000},"having":{"column":"count","op":"gt","value":1},"order":"-count","limit":3}"#,
+    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count"},{"fn":"max","column":"dest"}],"filter":{"column":"flight_id","op":"lt","value":9000},"having":{"column":"count","op":"gt","value":1},"order":"-count","limit":3}"#,
+    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count","column":"dest","as":"count"}],"filter":{"column":"flight_id","op":"lt","value":9000},"having":{"column":"count","op":"gt","value":1},"order":"-count","limit":3}"#,
+    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count"}],"filter":{"column":"flight_id","op":"lt","value":9001},"having":{"column":"count","op":"gt","value":1},"order":"-count","limit":3}"#,
+    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count"}],"filter":{"column":"flight_id","op":"lt","value":9000},"having":{"column":"count","op":"gt","value":0},"order":"-count","limit":3}"#,
+    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count"}],"filter":{"column":"flight_id","op":"lt","value":9000},"having":{"column":"count","op":"gt","value":1},"order":"count","limit":3}"#,
+    r#"aggregate flights {"group_by":["carrier"],"measures":[{"fn":"count"}],"filter":{"column":"flight_id","op":"lt","value":9000},"having":{"column":"count","op":"gt","value":1},"order":"-count","limit":3,"version":3}"#,
     r#"aggregate weather {"group_by":["origin"],"limit":3}"#,
-    r#"rows flights {"filter":"flight_id < 9000"}"#,
+    r#"rows flights {"filter":{"column":"flight_id","op":"lt","value":9000}}"#,
 ];
 
 #[test]

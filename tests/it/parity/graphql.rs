@@ -3,6 +3,7 @@
 //! descriptions.
 
 mod document;
+mod groups;
 mod names;
 
 use futures::FutureExt;
@@ -38,7 +39,7 @@ impl Graphql {
     }
 
     async fn outcome(&self, question: &Question, cursor: Option<Cursor<'_>>) -> Option<Outcome> {
-        if !matches!(question, Question::Page { .. } | Question::Lookup { .. }) {
+        if matches!(question, Question::Sql { .. } | Question::Describe { .. } | Question::Tables) {
             return None;
         }
         let names = match self.names.get_or_init(|| Names::read(&self.caller)).await {
@@ -65,7 +66,8 @@ impl Graphql {
             Question::Lookup { .. } => Outcome::rows(vec![document.renamed(told)], tables, Paging::default()),
             _ => {
                 let rows = told["nodes"].as_array().unwrap().iter().map(|row| document.renamed(row));
-                Outcome::rows(rows.collect(), tables, paging(told))
+                let outcome = Outcome::rows(rows.collect(), tables, paging(told));
+                Outcome { next: outcome.next.clone().filter(|_| document.continues()), ..outcome }
             }
         })
     }

@@ -6,36 +6,54 @@ use sluice_gateway::protocol::names::parse_order;
 
 use super::super::outcome::Cursor;
 use super::super::statement::{Body, Question};
+use super::groups::Groups;
 use super::names::{Field, Names, own, spelled, type_name};
 
 /// A document that asks a question under the key `t`.
 pub(super) struct Document {
     pub(super) text: String,
+    groups: Option<Groups>,
 }
 
 /// No document asks this.
 #[derive(Debug)]
 pub(super) struct Refusal;
 
-type Said<T> = Result<T, Refusal>;
+pub(super) type Said<T> = Result<T, Refusal>;
 
 impl Document {
     pub(super) fn of(question: &Question, cursor: Option<Cursor<'_>>, names: &Names) -> Said<Self> {
-        let text = match question {
-            Question::Page { table, body, .. } => page(table, body, cursor, names)?,
-            Question::Lookup { table, key, options } => lookup(table, key, options, names)?,
-            Question::Aggregate { .. }
-            | Question::Sql { .. }
-            | Question::Describe { .. }
-            | Question::Tables => {
-                return Err(Refusal);
-            }
+        let (Question::Page { table, .. }
+        | Question::Lookup { table, .. }
+        | Question::Aggregate { table, .. }) = question
+        else {
+            return Err(Refusal);
         };
-        Ok(Self { text })
+        if names.table(table).is_none() {
+            return Ok(Self { text: format!("{{ t: {table} {{ totalCount }} }}"), groups: None });
+        }
+        let text = match question {
+            Question::Page { body, .. } => page(table, body, cursor, names)?,
+            Question::Lookup { key, options, .. } => lookup(table, key, options, names)?,
+            Question::Aggregate { body, .. } => {
+                let groups = Groups::of(table, body, question.walk(), cursor, names)?;
+                return Ok(Self { text: groups.text.clone(), groups: Some(groups) });
+            }
+            Question::Sql { .. } | Question::Describe { .. } | Question::Tables => return Err(Refusal),
+        };
+        Ok(Self { text, groups: None })
+    }
+
+    /// It is the very question: cursors of its answer continue it at any door.
+    pub(super) fn continues(&self) -> bool {
+        self.groups.as_ref().is_none_or(|groups| groups.continues)
     }
 
     /// A row under the names that its columns have elsewhere.
     pub(super) fn renamed(&self, row: &Value) -> Value {
+        if let Some(groups) = &self.groups {
+            return groups.flat(row);
+        }
         let members = row.as_object().expect("a row").iter();
         Value::Object(members.map(|(name, value)| (own(name).to_owned(), value.clone())).collect())
     }
@@ -43,7 +61,6 @@ impl Document {
 
 fn page(table: &str, body: &Body, cursor: Option<Cursor<'_>>, names: &Names) -> Said<String> {
     let body = body.exact.as_object().expect("an object");
-    let Some(_) = names.table(table) else { return Ok(format!("{{ t: {table} {{ totalCount }} }}")) };
     let mut arguments: Vec<String> = Vec::new();
     if let Some(filter) = body.get("filter") {
         arguments.push(format!("where: {}", condition(table, filter, names)?));
@@ -81,9 +98,6 @@ fn page(table: &str, body: &Body, cursor: Option<Cursor<'_>>, names: &Names) -> 
 
 fn lookup(table: &str, key: &[Value], options: &Value, names: &Names) -> Said<String> {
     let options = options.as_object().expect("an object");
-    if names.table(table).is_none() {
-        return Ok(format!("{{ t: {table} {{ totalCount }} }}"));
-    }
     // A key that is masked has no field.
     let field = names.table(&format!("{table}ByPk")).ok_or(Refusal)?;
     let parts: Vec<&(String, String)> =
@@ -100,11 +114,11 @@ fn lookup(table: &str, key: &[Value], options: &Value, names: &Names) -> Said<St
     Ok(format!("{{ t: {}{} {{ {columns} }} }}", field.name, in_parentheses(&arguments)))
 }
 
-fn in_parentheses(arguments: &[String]) -> String {
+pub(super) fn in_parentheses(arguments: &[String]) -> String {
     if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) }
 }
 
-fn travel(body: &Map<String, Value>, arguments: &mut Vec<String>) -> Said<()> {
+pub(super) fn travel(body: &Map<String, Value>, arguments: &mut Vec<String>) -> Said<()> {
     for (member, argument) in [("version", "version"), ("as_of", "asOf")] {
         match body.get(member) {
             None => {}
@@ -146,7 +160,7 @@ fn column<'n>(table: &str, name: &str, names: &'n Names) -> Option<&'n Field> {
 }
 
 /// A name that no column has, in no case of its letters.
-fn unknown<'a>(table: &str, name: &'a str, names: &Names) -> Said<&'a str> {
+pub(super) fn unknown<'a>(table: &str, name: &'a str, names: &Names) -> Said<&'a str> {
     let is_cased = names.columns(table).iter().any(|field| field.name.eq_ignore_ascii_case(name));
     if is_name(name) && !is_cased { Ok(name) } else { Err(Refusal) }
 }
@@ -186,22 +200,22 @@ fn order_by(table: &str, order: &Value, names: &Names) -> Said<String> {
     Ok(format!("[{}]", keys.join(", ")))
 }
 
-fn condition(table: &str, filter: &Value, names: &Names) -> Said<String> {
-    let node = filter.as_object().ok_or(Refusal)?;
-    let list = |items: &Value| -> Said<String> {
-        let items = items.as_array().ok_or(Refusal)?;
-        let items: Vec<String> =
-            items.iter().map(|item| condition(table, item, names)).collect::<Said<_>>()?;
-        Ok(items.join(", "))
-    };
-    if let Some(items) = node.get("and") {
-        return Ok(format!("{{and: [{}]}}", list(items)?));
+/// A condition made of others, each of which `part` writes; `None` where it is a comparison.
+pub(super) fn joined(node: &Value, part: &dyn Fn(&Value) -> Said<String>) -> Said<Option<String>> {
+    let node = node.as_object().ok_or(Refusal)?;
+    for name in ["and", "or"] {
+        if let Some(items) = node.get(name) {
+            let items = items.as_array().ok_or(Refusal)?;
+            let items: Vec<String> = items.iter().map(part).collect::<Said<_>>()?;
+            return Ok(Some(format!("{{{name}: [{}]}}", items.join(", "))));
+        }
     }
-    if let Some(items) = node.get("or") {
-        return Ok(format!("{{or: [{}]}}", list(items)?));
-    }
-    if let Some(part) = node.get("not") {
-        return Ok(format!("{{not: {}}}", condition(table, part, names)?));
+    node.get("not").map(|inner| Ok(format!("{{not: {}}}", part(inner)?))).transpose()
+}
+
+pub(super) fn condition(table: &str, node: &Value, names: &Names) -> Said<String> {
+    if let Some(joined) = joined(node, &|part| condition(table, part, names))? {
+        return Ok(joined);
     }
     let name = node.get("column").and_then(Value::as_str).ok_or(Refusal)?;
     let op = node.get("op").and_then(Value::as_str).ok_or(Refusal)?;
@@ -226,7 +240,7 @@ fn compared(of: &str, name: &str, op: &str, value: Option<&Value>, names: &Names
     }
 }
 
-fn operator(of: &str, op: &str, value: Option<&Value>) -> Said<String> {
+pub(super) fn operator(of: &str, op: &str, value: Option<&Value>) -> Said<String> {
     let name = match op {
         "is_null" | "is_not_null" if value.is_none() => return Ok(format!("isNull: {}", op == "is_null")),
         "not_in" => "notIn",
