@@ -8,6 +8,7 @@ use std::process::Command;
 
 use serde_json::json;
 use sluice_gateway::config::Config;
+use sluice_gateway::config::graphql::GraphqlConfig;
 use sluice_gateway::demo::{DemoError, DemoOptions, prepare, welcome};
 use sluice_tests::gateway::{Gateway, run};
 use sluice_tests::scratch;
@@ -132,8 +133,9 @@ fn a_directory_of_somebody_else_is_left_alone() {
 fn every_line_of_the_welcome_works_when_pasted() {
     run(async {
         let gateway = Gateway::demo().await;
-        let text = welcome(gateway.addr(), Some(gateway.grpc_addr()), &gateway.directory).unwrap();
-        assert!(text.contains(&gateway.grpc_addr().to_string()), "{text}");
+        let (http, grpc, graphql) = (gateway.addr(), gateway.grpc_addr(), GraphqlConfig::default());
+        let text = welcome(http, Some(grpc), &graphql, &gateway.directory).unwrap();
+        assert!(text.contains(&grpc.to_string()) && text.contains("/graphql (paste"), "{text}");
         for role in ["admin", "analyst", "partner"] {
             let token = fs::read_to_string(gateway.directory.join(format!("tokens/{role}.jwt"))).unwrap();
             assert!(text.lines().any(|line| line == token), "{text}");
@@ -148,7 +150,8 @@ fn every_line_of_the_welcome_works_when_pasted() {
             let running =
                 tokio::task::spawn_blocking(move || Command::new("bash").arg("-c").arg(pasted).output());
             let output = running.await.unwrap().unwrap();
-            assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stdout));
+            let answer = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && !answer.contains("\"errors\""), "{line}: {answer}");
         }
     });
 }

@@ -18,11 +18,12 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), CliError> {
     }
     telemetry::install_logs(&config.telemetry).map_err(CliError::Logs)?;
     let mut stop = StopSignals::listen().map_err(CliError::Signals)?;
+    let graphql = config.graphql.clone();
     let app = tokio::select! {
         started = App::start(config) => started?,
         () = stop.received() => return Ok(()),
     };
-    output::say(welcome(app.http_addr, app.grpc_addr, &options.data_dir)?)?;
+    output::say(welcome(app.http_addr, app.grpc_addr, &graphql, &options.data_dir)?)?;
     stop.received().await;
     app.shutdown().await;
     Ok(())

@@ -6,15 +6,17 @@ use std::path::Path;
 
 use super::DemoError;
 use super::tokens::{token_directory, token_file};
+use crate::config::graphql::GraphqlConfig;
 
 /// Roles, tokens and a handful of curl lines for the gateway at `http_addr`, whose demo lives
-/// under `data_dir` and which answers gRPC at `grpc_addr`.
+/// under `data_dir` and which answers gRPC at `grpc_addr`, and GraphQL as `graphql` says.
 ///
 /// # Errors
 /// When a token that was minted for it cannot be read.
 pub fn welcome(
     http_addr: SocketAddr,
     grpc_addr: Option<SocketAddr>,
+    graphql: &GraphqlConfig,
     data_dir: &Path,
 ) -> Result<String, DemoError> {
     let token = |role: &str| {
@@ -30,8 +32,9 @@ pub fn welcome(
         format!("-H \"Authorization: Bearer $(cat {})\"", shell_word(&token_file(data_dir, role)))
     };
     let (admin, analyst, partner) = (bearer("admin"), bearer("analyst"), bearer("partner"));
+    let (page, document) = analysts(graphql, &url, &analyst);
     Ok(format!(
-        r#"Sluice serves the demo lake on {url}{grpc}
+        r#"Sluice serves the demo lake on {url}{grpc}{page}
 
 Roles and their tokens (valid for 7 days, minted at every start, also in {directory}):
 
@@ -71,12 +74,33 @@ Paste any of these:
 
   # the table as it was before the last three months were added
   curl -sG {admin} {url}/v1/tables/flights/rows -d version=3 -d count=exact -d limit=1
-"#,
+{document}"#,
         directory = token_directory(data_dir).display(),
         admin_token = token("admin")?,
         analyst_token = token("analyst")?,
         partner_token = token("partner")?,
     ))
+}
+
+/// Where the page for browsers is, and a document to paste; each as far as it is served.
+fn analysts(graphql: &GraphqlConfig, url: &str, analyst: &str) -> (String, String) {
+    if !graphql.enabled {
+        return (String::new(), String::new());
+    }
+    let page = match graphql.graphiql {
+        true => format!(
+            "\nand for GraphQL in a browser on {url}/graphql (paste a token into its tab \"Headers\")"
+        ),
+        false => String::new(),
+    };
+    let document = format!(
+        r#"
+  # GraphQL: late flights with their airlines and planes
+  curl -sG {analyst} {url}/graphql \
+    --data-urlencode 'query={{ flights(where: {{dep_delay: {{gt: 900}}}}) {{ nodes {{ dep_delay airline {{ name }} plane {{ seats }} }} }} }}'
+"#
+    );
+    (page, document)
 }
 
 /// The path as one word of a shell command inside double quotes and a command substitution.
