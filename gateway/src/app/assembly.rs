@@ -71,7 +71,7 @@ pub async fn assemble(config: &Config) -> Result<Assembly, Vec<Diagnostic>> {
     let verifier = TokenVerifier::load(&config.tokens, &config.base_dir);
     let verifier = keep(verifier.map_err(|found| placed(config, found)), &mut problems);
     debug!("starting the engine");
-    let order_key = cursor_keys.as_deref().and_then(order_key).unwrap_or_default();
+    let order_key = cursor_keys.as_deref().and_then(|keys| order_key(keys.current())).unwrap_or_default();
     let engine = keep(start_engine(config, order_key), &mut problems);
     debug!("opening the catalog");
     let catalog = keep(open_catalog(config).await, &mut problems);

@@ -58,10 +58,15 @@ pub struct EngineConfig {
 impl EngineConfig {
     /// The order of one table's rows: those of tables of one layout must not fit each other.
     pub(super) fn order_key_of(&self, table_id: &str) -> [u8; 16] {
-        let mut hasher = SipHasher24::new_with_key(&self.order_key);
-        hasher.write(table_id.as_bytes());
-        hasher.finish128().as_bytes()
+        order_key_of(&self.order_key, table_id)
     }
+}
+
+/// As [`EngineConfig::order_key_of`], of another key than the engine's.
+pub(super) fn order_key_of(order_key: &[u8; 16], table_id: &str) -> [u8; 16] {
+    let mut hasher = SipHasher24::new_with_key(order_key);
+    hasher.write(table_id.as_bytes());
+    hasher.finish128().as_bytes()
 }
 
 /// The process-wide engine.

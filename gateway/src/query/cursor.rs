@@ -94,6 +94,11 @@ impl CursorSealer {
         derived[..16].try_into().ok()
     }
 
+    /// Key of the order in which the groups of a walk are added up, as [`order_key`] is of what has no cursor.
+    pub(super) fn order_key(&self, key_id: &str) -> Option<[u8; 16]> {
+        order_key(self.keys.by_id(key_id)?)
+    }
+
     /// Seals `cursor` under the key `key_id`; `None` if it is longer than cursors may be.
     pub(super) fn seal(&self, key_id: &str, cursor: &Cursor) -> Result<Option<String>, QueryError> {
         let key = self.keys.by_id(key_id).ok_or_else(|| QueryError::internal("a cursor key is gone"))?;
@@ -152,9 +157,9 @@ impl CursorSealer {
 }
 
 /// Key of the order in which rows come out of tables whose physical order is secret, where no
-/// cursor is involved. The same on every replica with the keys.
-pub(crate) fn order_key(keys: &KeyRing) -> Option<[u8; 16]> {
-    derive(keys.current(), &["sluice order"])?[..16].try_into().ok()
+/// cursor tells it. The same on every replica with the keys.
+pub(crate) fn order_key(key: &Key) -> Option<[u8; 16]> {
+    derive(key, &["sluice order"])?[..16].try_into().ok()
 }
 
 fn header(key_id: &str) -> Result<Vec<u8>, QueryError> {

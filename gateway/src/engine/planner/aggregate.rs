@@ -39,7 +39,7 @@ pub struct GroupsQuery<'a> {
     pub skip: usize,
     /// The time that `now()` stands for.
     pub asked_at: DateTime<Utc>,
-    /// Key of the order in which rows are added up where physical order is secret.
+    /// Key of the order in which rows are added up where physical order is secret; SQL goes by the engine's own.
     pub order_key: [u8; 16],
 }
 
@@ -71,7 +71,7 @@ pub async fn aggregate(
     let visible = Arc::clone(&table.schema);
     let names = Names::new(&visible, engine.function_names());
     let provider =
-        SecuredProvider::new(Arc::clone(engine), Arc::clone(&table)).with_order_key(query.order_key);
+        SecuredProvider::new(Arc::clone(engine), Arc::clone(&table)).with_order_key(&query.order_key);
     let mut plan = LogicalPlanBuilder::scan("t", provider_as_source(Arc::new(provider)), None)
         .map_err(EngineError::planning)?;
     if let Some(filter) = &statement.filter {

@@ -22,7 +22,7 @@ use crate::engine::barrier::SecuredExec;
 use crate::engine::error::{BelowBarrier, EngineError};
 use crate::engine::scan::prune::candidates;
 use crate::engine::scan::{ScanFile, ScanSpec, source};
-use crate::engine::session::Engine;
+use crate::engine::session::{Engine, order_key_of};
 
 /// A secured table bound to the engine, ready to be planned over.
 #[derive(Debug)]
@@ -38,9 +38,9 @@ impl SecuredProvider {
         Self { engine, table, order_key }
     }
 
-    /// With another key of the order in which rows come where physical order is secret.
-    pub(in crate::engine) fn with_order_key(self, order_key: [u8; 16]) -> Self {
-        Self { order_key, ..self }
+    /// With another key than the engine's of the order in which rows come where physical order is secret.
+    pub(in crate::engine) fn with_order_key(self, order_key: &[u8; 16]) -> Self {
+        Self { order_key: order_key_of(order_key, self.table.snapshot.table_id()), ..self }
     }
 }
 

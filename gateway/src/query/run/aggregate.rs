@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
-use super::{Opened, expired_if_gone, key_id, tie_key};
+use super::{Opened, expired_if_gone, key_id};
 use crate::engine::authorized::AuthorizedQuery;
 use crate::engine::planner::{self, Groups, GroupsQuery};
 use crate::engine::statement::Aggregate;
@@ -48,7 +48,7 @@ pub(super) async fn aggregate(
         statement: aggregate,
         skip: usize::try_from(start.skip).map_err(|_| invalid())?,
         asked_at: DateTime::from_timestamp_micros(start.asked_at_us).ok_or_else(invalid)?,
-        order_key: tie_key(shared, table, key_id)?,
+        order_key: order_key(shared, key_id)?,
     };
     let read = planner::aggregate(&shared.engine, Arc::clone(table), &groups_query).await;
     let groups = read.map_err(|error| expired_if_gone(error, &opened))?;
@@ -65,6 +65,12 @@ pub(super) async fn aggregate(
         tables: Vec::new(),
         elapsed: Duration::ZERO,
     })
+}
+
+/// The groups of a walk are added up in one order, whichever key is current by then; the first page goes by that one,
+/// as SQL does.
+fn order_key(shared: &Shared, key_id: &str) -> Result<[u8; 16], QueryError> {
+    shared.sealer.order_key(key_id).ok_or_else(|| QueryError::internal("no key for the order of rows"))
 }
 
 /// Where the page starts.
