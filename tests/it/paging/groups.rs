@@ -103,7 +103,7 @@ fn pages_are_the_whole_answer_whatever_is_written() {
             }
             stage.gateway.shutdown().await;
         }
-        assert!(pages > 3 * TABLES * WALKS_PER_TABLE, "{pages} pages only");
+        assert!(pages > TABLES * WALKS_PER_TABLE * 5 / 4, "{pages} pages only");
     });
 }
 
@@ -116,7 +116,7 @@ async fn walk(stage: &mut Stage, random: &mut StdRng, viewer: Viewer) -> usize {
     let (version, whole) = (whole.json()["meta"]["version"].clone(), whole.data());
     let (mut cursor, mut met, mut pages) = (None::<String>, 0, 0);
     loop {
-        let limit = [1, 2, 3, 7, 50][random.random_range(0..5)];
+        let limit = [1, 2, 3, 5][random.random_range(0..4)];
         let end = (met + limit).min(whole.len());
         let told = format!("groups {met}..{end} of {} of {body}", whole.len());
         // The same page twice is the same.
@@ -288,6 +288,9 @@ fn a_walk_of_groups_goes_on_on_any_replica_that_has_its_key() {
         let whole = callers[0].post(PATH, &by_sum()).await.expect_status(200).data();
         let others = callers[1].post(PATH, &by_sum()).await.expect_status(200).data();
         assert_ne!(whole, others, "the order of the rows does not matter: nothing is at stake");
+        // By any other way, too, they are added up in that order.
+        let sql = "select k, sum(x) as s, avg(x) as mean from t group by k order by s, k";
+        assert_eq!(callers[0].sql(sql).await.expect_status(200).data(), whole);
         let (mut cursor, mut met) = (None::<String>, Vec::new());
         for at in [0, 1, 1, 0, 1] {
             let page = page(&callers[at], &by_sum(), 8, cursor.as_deref()).await;
@@ -309,7 +312,7 @@ fn time_stands_still_on_a_walk_of_groups() {
             Field::new("k", DataType::Int64, true),
             Field::new("until", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
         ]));
-        let soon = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(8);
+        let soon = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(20);
         let soon = i64::try_from(soon.as_micros()).unwrap();
         let times: ArrayRef =
             Arc::new(TimestampMicrosecondArray::from(vec![soon, YEAR_2100, YEAR_2100]).with_timezone("UTC"));

@@ -100,10 +100,11 @@ impl Groups {
         if let Some(order) = body.get("order") {
             arguments.push(format!("orderBy: {}", self.order_by(order)?));
         }
-        if let Some(limit) = body.get("limit") {
-            let limit = limit.as_i64().filter(|rows| i32::try_from(*rows).is_ok()).ok_or(Refusal)?;
-            arguments.push(format!("first: {limit}"));
-        }
+        // All groups are what other doors answer without a limit; here it is a page that holds them.
+        let all = json!(i32::MAX);
+        let limit = body.get("limit").unwrap_or(&all).as_i64();
+        let limit = limit.filter(|rows| i32::try_from(*rows).is_ok()).ok_or(Refusal)?;
+        arguments.push(format!("first: {limit}"));
         arguments.extend(cursor.map(|cursor| format!("after: {}", json!(cursor))));
         travel(body, &mut arguments)?;
         Ok(arguments)

@@ -10,7 +10,7 @@ use crate::protocol::graphql::output::{ConnectionMember, Object, PageMember, Row
 use crate::protocol::graphql::schema::groups::FUNCTIONS;
 use crate::protocol::graphql::schema::tables::DoorTable;
 use crate::protocol::graphql::selection::Selected;
-use crate::query::error::{ErrorCode, QueryError};
+use crate::query::error::QueryError;
 
 /// How deep in a document the fields of a group stand.
 const GROUP_DEPTH: usize = 3;
@@ -22,17 +22,15 @@ impl<'d> Planner<'d> {
         let blame = |error: QueryError| self.blame(field, error);
         let version = arguments::version(given).map_err(blame)?;
         let page = arguments::page(given).map_err(blame)?;
-        if page.cursor.is_some() && page.rows.is_none() {
-            return Err(blame(endless()));
-        }
         let mut outputs = Outputs::new(table, given.get("groupBy")).map_err(blame)?;
         let filter = condition(table, given.get("where"), limits).map_err(blame)?;
         let output = self.group_pages(field, &mut outputs)?;
         let having = having::condition(&mut outputs, given.get("having"), limits).map_err(blame)?;
         let order = having::order(&mut outputs, given.get("orderBy"), limits).map_err(blame)?;
-        // More than may be answered is refused once the groups are asked for.
         let most = if outputs.has_keys() { self.limits.result_rows_max } else { 1 };
-        self.spend_rows(field, page.rows.map_or(most, |rows| rows.min(most)), 1)?;
+        let limit = page.rows.unwrap_or(self.limits.page_rows_max.min(most));
+        // More than may be answered is refused once the groups are asked for.
+        self.spend_rows(field, limit.min(most), 1)?;
         let (group_by, measures) = outputs.into_statement();
         let statement = Aggregate {
             table: table.name.clone(),
@@ -41,7 +39,7 @@ impl<'d> Planner<'d> {
             filter,
             having,
             order,
-            limit: page.rows,
+            limit: Some(limit),
             cursor: page.cursor,
         };
         Ok(GroupsPlan { statement, version, output })
@@ -116,11 +114,6 @@ impl<'d> Planner<'d> {
             },
         })
     }
-}
-
-fn endless() -> QueryError {
-    QueryError::new(ErrorCode::InvalidRequest, "an \"after\" of groups goes with a \"first\"")
-        .with_hint("say how many groups the next page has")
 }
 
 #[cfg(test)]

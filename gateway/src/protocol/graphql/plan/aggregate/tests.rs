@@ -8,6 +8,7 @@ use crate::config::graphql::GraphqlConfig;
 use crate::config::limits::LimitsConfig;
 use crate::protocol::graphql::plan::RootPlan;
 use crate::protocol::graphql::plan::tests::{planned, planned_with};
+use crate::query::error::ErrorCode;
 use crate::query::request::VersionSelector;
 
 /// The groups that the only root field asks for.
@@ -102,6 +103,16 @@ fn rows_are_counted_where_nothing_else_would_be_answered() {
     assert_eq!(planned("{ flightsAggregate { nodes { count } } }").tables(), ["flights"]);
 }
 
+#[test]
+fn groups_without_first_are_as_many_as_a_page_has() {
+    let asked = groups("{ flightsAggregate(groupBy: carrier, after: \"c\") { nodes { count } } }").statement;
+    assert_eq!(
+        (asked.limit, asked.cursor.as_deref()),
+        (Some(LimitsConfig::default().page_rows_max), Some("c"))
+    );
+    assert_eq!(groups("{ flightsAggregate { nodes { count } } }").statement.limit, Some(1));
+}
+
 fn refused(text: &str) -> (ErrorCode, String, Option<u64>) {
     let refused = planned_with(text, &GraphqlConfig::default(), &LimitsConfig::default()).unwrap_err();
     (refused.error.code, refused.error.message.clone(), refused.location.map(|at| at.column))
@@ -121,7 +132,6 @@ fn what_no_groups_have_is_refused_where_it_stands() {
         ("orderBy: {count: null}", "names one of"),
         ("orderBy: [{count: true}, {count: true, sum: stops}]", "one only"),
         ("groupBy: [carrier, day, carrier]", "\"groupBy\" names \"carrier\" twice"),
-        ("after: \"c\"", "\"after\" of groups goes with a \"first\""),
         ("first: 0", "\"first\" must be at least 1"),
         ("version: 1, asOf: \"2026-01-31T05:00:00Z\"", "version"),
     ] {
@@ -134,13 +144,16 @@ fn what_no_groups_have_is_refused_where_it_stands() {
 
 #[test]
 fn groups_count_as_the_rows_that_there_may_be() {
-    let limits = LimitsConfig { result_rows_max: 50, ..Default::default() };
-    for (arguments, rows) in [
-        ("groupBy: carrier", 50),
-        ("groupBy: carrier, first: 7", 7),
-        ("groupBy: carrier, first: 70", 50),
-        ("first: 7", 1),
+    for (page_rows_max, arguments, rows) in [
+        (20, "groupBy: carrier", 20),
+        (90, "groupBy: carrier", 50),
+        (20, "groupBy: carrier, first: 7", 7),
+        (20, "groupBy: carrier, first: 40", 40),
+        (20, "groupBy: carrier, first: 70", 50),
+        (20, "first: 7", 1),
+        (20, "where: {stops: {eq: 0}}", 1),
     ] {
+        let limits = LimitsConfig { page_rows_max, result_rows_max: 50, ..Default::default() };
         let text = format!("{{ flightsAggregate({arguments}) {{ nodes {{ count }} }} }}");
         let of = |operation_rows_max| {
             let config = GraphqlConfig { operation_rows_max, ..Default::default() };
