@@ -1,8 +1,9 @@
-//! Which representation a caller takes and sends: owns reading `Accept`, `Content-Type` and `Content-Encoding`.
+//! Which representation a caller takes and sends: owns reading `Accept`, `Accept-Encoding`, `Content-Type` and
+//! `Content-Encoding`.
 //! Does not choose among representations.
 
 use axum::http::HeaderMap;
-use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 
 use crate::query::error::{ErrorCode, QueryError};
 
@@ -38,13 +39,33 @@ fn judge(range: &str, media_type: &str) -> Option<(u8, f32)> {
         _ if covering == media_type => 2,
         _ => return None,
     };
-    let wanted = parts.find_map(|parameter| {
+    Some((specificity, weight(parts)))
+}
+
+/// How much parameters say that something is wanted.
+fn weight<'p>(mut parameters: impl Iterator<Item = &'p str>) -> f32 {
+    let wanted = parameters.find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("q").then(|| value.trim().parse::<f32>().unwrap_or(0.0))
     });
     let wanted = wanted.unwrap_or(1.0);
     // What is no number is not wanted either.
-    Some((specificity, if wanted > 0.0 { wanted.min(1.0) } else { 0.0 }))
+    if wanted > 0.0 { wanted.min(1.0) } else { 0.0 }
+}
+
+/// Whether a caller says that it takes what is compressed with gzip; silence may come from one that cannot inflate.
+pub fn takes_gzip(headers: &HeaderMap) -> bool {
+    let texts = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let (mut named, mut any) = (None, None);
+    for coding in texts.flat_map(|text| text.split(',')) {
+        let mut parts = coding.split(';').map(str::trim);
+        match parts.next().map(str::to_ascii_lowercase).as_deref() {
+            Some("gzip" | "x-gzip") => named = Some(weight(parts)),
+            Some("*") => any = Some(weight(parts)),
+            _ => {}
+        }
+    }
+    named.or(any).is_some_and(|wanted| wanted > 0.0)
 }
 
 /// Refuses a body that is not plain JSON in UTF-8.
@@ -124,6 +145,19 @@ mod tests {
         ] {
             assert_eq!(wanted(accept), 0.0, "{accept}");
         }
+    }
+
+    #[test]
+    fn gzip_is_for_those_who_say_so() {
+        let takes =
+            |text: &str| takes_gzip(&HeaderMap::from_iter([(ACCEPT_ENCODING, text.parse().unwrap())]));
+        for text in ["gzip", "br, GZIP;q=0.1", "*", "identity;q=0.5, *;q=0.1", "x-gzip", "*;q=0, gzip"] {
+            assert!(takes(text), "{text}");
+        }
+        for text in ["", "br", "identity", "gzip;q=0", "*, gzip;q=0.000", "*;q=0", "gzipped", "gzip;q=x"] {
+            assert!(!takes(text), "{text}");
+        }
+        assert!(!takes_gzip(&HeaderMap::new()));
     }
 
     #[test]
