@@ -14,11 +14,12 @@ use super::statement::{Body, Question};
 
 /// This door speaks of the members of a body where others speak of their fields. The faults are the same, and are
 /// called here by gRPC's words.
-const FAULTS_OF_BODIES: [(&str, &str); 4] = [
+const FAULTS_OF_BODIES: [(&str, &str); 5] = [
     ("\"between\" takes an array of two plain values", "BETWEEN takes two values"),
     ("\"like\" takes a pattern as text", "LIKE takes a pattern as text"),
     ("\"is_null\" and \"is_not_null\" take no \"value\"", "IS_NULL and IS_NOT_NULL take no value"),
     ("a comparison takes one plain \"value\"", "a comparison takes one value"),
+    ("a number is out of range", "a number is out of range"),
 ];
 /// Before the fault of a parameter stands which one it is: gRPC names the field beside its message.
 const PARAMETER: &str = " is not a plain value: ";

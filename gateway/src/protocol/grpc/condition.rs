@@ -19,8 +19,8 @@ use crate::query::error::{ErrorCode, QueryError};
 /// A condition in either form.
 ///
 /// # Errors
-/// `invalid_request`: a part that is not set or not known. `invalid_expression`: values that do not suit their
-/// operator. `expression_too_large`.
+/// `invalid_request`: a part that is not set or not known. `invalid_expression`: values that are none, or do not suit
+/// their operator. `expression_too_large`.
 pub(super) fn filter(condition: Condition, limits: &StatementLimits) -> Result<Filter, Refusal> {
     match condition.form {
         Some(Form::Text(text)) => Ok(Filter::Text(text)),
@@ -81,7 +81,8 @@ impl Budget<'_> {
             if is_list {
                 self.spend()?;
             }
-            values.push(literal(value).map_err(|refusal| refusal.inside(&format!("values[{at}]")))?);
+            let value = literal(value, ErrorCode::InvalidExpression);
+            values.push(value.map_err(|refusal| refusal.inside(&format!("values[{at}]")))?);
         }
         let value = operand(op, values).map_err(|fault| {
             Refusal::of_field(QueryError::new(ErrorCode::InvalidExpression, fault), "values")

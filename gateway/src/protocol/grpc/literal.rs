@@ -14,15 +14,12 @@ use crate::query::error::{ErrorCode, QueryError};
 const PLAIN_BELOW: f64 = 1e16;
 const PLAIN_FROM: f64 = 1e-5;
 
-/// The plain value of a message.
+/// The plain value of a message. What is none is refused under `code`: that of what the value stands in.
 ///
 /// # Errors
-/// `invalid_request`: none is set, or one that has no value.
-pub(super) fn literal(message: LiteralMessage) -> Result<Literal, Refusal> {
-    let refused = |fault: &str, field: &str| {
-        let error = QueryError::new(ErrorCode::InvalidRequest, fault);
-        Refusal::of_field(error, field)
-    };
+/// `invalid_request`: none is set; `code`: one that no reader could take.
+pub(super) fn literal(message: LiteralMessage, code: ErrorCode) -> Result<Literal, Refusal> {
+    let refused = |fault: &str, field: &str| Refusal::of_field(QueryError::new(code, fault), field);
     let Some(kind) = message.kind else {
         let error = QueryError::new(ErrorCode::InvalidRequest, "a value has no kind that this server knows");
         return Err(error.into());
@@ -41,11 +38,11 @@ pub(super) fn literal(message: LiteralMessage) -> Result<Literal, Refusal> {
         Kind::DateDays(days) => Literal::Text(text(|out| append_date(out, days))),
         Kind::TimestampValue(at) => {
             let text = instant(at.seconds, at.nanos);
-            Literal::Text(text.map_err(|error| Refusal::of_field(error, "timestamp_value.nanos"))? + "Z")
+            Literal::Text(text.map_err(|fault| refused(fault, "timestamp_value.nanos"))? + "Z")
         }
         Kind::LocalTimestampValue(LocalTimestamp { seconds, nanos }) => {
             let text = instant(seconds, nanos);
-            Literal::Text(text.map_err(|error| Refusal::of_field(error, "local_timestamp_value.nanos"))?)
+            Literal::Text(text.map_err(|fault| refused(fault, "local_timestamp_value.nanos"))?)
         }
     })
 }
@@ -60,10 +57,10 @@ fn digits(value: f64) -> String {
     }
 }
 
-fn instant(seconds: i64, nanos: i32) -> Result<String, QueryError> {
+fn instant(seconds: i64, nanos: i32) -> Result<String, &'static str> {
     match u32::try_from(nanos) {
         Ok(nanos) if nanos < 1_000_000_000 => Ok(text(|out| append_instant(out, seconds, nanos))),
-        _ => Err(QueryError::new(ErrorCode::InvalidRequest, "\"nanos\" is not from 0 to 999999999")),
+        _ => Err("\"nanos\" is not from 0 to 999999999"),
     }
 }
 
@@ -83,7 +80,7 @@ mod tests {
     use super::*;
 
     fn read(kind: Kind) -> Result<Literal, Refusal> {
-        literal(LiteralMessage { kind: Some(kind) })
+        literal(LiteralMessage { kind: Some(kind) }, ErrorCode::InvalidExpression)
     }
 
     #[test]
@@ -129,11 +126,13 @@ mod tests {
             Kind::DoubleValue(f64::NAN),
             Kind::DoubleValue(f64::INFINITY),
             Kind::DecimalValue("1,5".to_owned()),
+            Kind::DecimalValue("1e400".to_owned()),
             Kind::TimestampValue(Timestamp { seconds: 0, nanos: -1 }),
             Kind::LocalTimestampValue(LocalTimestamp { seconds: 0, nanos: 1_000_000_000 }),
         ] {
-            assert_eq!(read(kind).unwrap_err().error().code, ErrorCode::InvalidRequest);
+            assert_eq!(read(kind).unwrap_err().error().code, ErrorCode::InvalidExpression);
         }
-        assert!(literal(LiteralMessage { kind: None }).is_err());
+        let unset = literal(LiteralMessage { kind: None }, ErrorCode::InvalidExpression);
+        assert_eq!(unset.unwrap_err().error().code, ErrorCode::InvalidRequest);
     }
 }

@@ -168,7 +168,10 @@ fn condition(
 fn literals(values: Vec<LiteralMessage>, field: &str) -> Result<Vec<Literal>, Refusal> {
     let values = values.into_iter().enumerate();
     values
-        .map(|(at, value)| literal(value).map_err(|refusal| refusal.inside(&format!("{field}[{at}]"))))
+        .map(|(at, value)| {
+            let value = literal(value, ErrorCode::InvalidRequest);
+            value.map_err(|refusal| refusal.inside(&format!("{field}[{at}]")))
+        })
         .collect()
 }
 

@@ -55,6 +55,17 @@ fn a_fault_is_placed_in_the_tree() {
 }
 
 #[test]
+fn a_number_out_of_range_is_a_fault_of_the_expression() {
+    let limits = StatementLimits::default();
+    let out_of_range = || LiteralMessage { kind: Some(ValueKind::DecimalValue("1e400".to_owned())) };
+    let place = |at: usize| Some(format!("filter.comparison.values[{at}].decimal_value"));
+    let one = compare(ComparisonOperator::Gt, vec![out_of_range()]);
+    assert_eq!(refused(one, &limits), (ErrorCode::InvalidExpression, place(0)));
+    let list = compare(ComparisonOperator::In, vec![number(1), out_of_range()]);
+    assert_eq!(refused(list, &limits), (ErrorCode::InvalidExpression, place(1)));
+}
+
+#[test]
 fn what_this_server_does_not_know_is_refused() {
     let limits = StatementLimits::default();
     assert_eq!(refused(FilterMessage { kind: None }, &limits).0, ErrorCode::InvalidRequest);
