@@ -54,6 +54,8 @@ const TABLES: &str = "/v1/tables";
 const TABLE: &str = "/v1/tables/{table}";
 const ROWS: &str = "/v1/tables/{table}/rows";
 const ROW: &str = "/v1/tables/{table}/rows/{key}";
+/// The row whose key is an empty text.
+const ROW_OF_EMPTY_KEY: &str = "/v1/tables/{table}/rows/";
 const QUERY: &str = "/v1/tables/{table}/query";
 const AGGREGATE: &str = "/v1/tables/{table}/aggregate";
 const SQL: &str = "/v1/sql";
@@ -72,6 +74,7 @@ pub fn routes(door: Arc<RestDoor>) -> Router {
         .route(TABLE, get(table::describe))
         .route(ROWS, get(rows::page))
         .route(ROW, get(lookup::row))
+        .route(ROW_OF_EMPTY_KEY, get(lookup::row))
         .route(QUERY, post(query::page))
         .route(AGGREGATE, post(aggregate::groups))
         .route(SQL, post(sql::select))

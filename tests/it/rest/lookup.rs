@@ -1,7 +1,11 @@
 //! `GET /v1/tables/{t}/rows/{key}`.
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use serde_json::json;
-use sluice_tests::gateway::{Gateway, run};
+use sluice_tests::delta::HandTable;
+use sluice_tests::gateway::{Gateway, Setup, run};
 
 use crate::plain::Plain;
 
@@ -121,6 +125,34 @@ fn malformed_keys_are_client_errors() {
         ] {
             let answer = admin.get(&format!("/v1/tables/{path}")).await;
             assert!([400, 404].contains(&answer.status), "{path}: {} {}", answer.status, answer.text());
+        }
+    });
+}
+
+#[test]
+fn an_empty_text_is_a_key() {
+    run(async {
+        let policies = "version: 1\nroles: { reader: { tables: { t: { columns: '*' } } } }\n";
+        let setup = Setup::new("empty-key", policies)
+            .table(json!({ "name": "t", "location": "t", "primary_key": ["key"] }));
+        let keys: ArrayRef = Arc::new(StringArray::from(vec!["a", "", ","]));
+        let values: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+        let rows = RecordBatch::try_from_iter([("key", keys), ("value", values)]).unwrap();
+        HandTable::create(&setup.place("t"), &rows.schema()).append(&[rows]);
+        let gateway = setup.start().await;
+        let reader = gateway.role("reader");
+        for (path, value) in [("rows/", 2), ("rows/?select=value", 2), ("rows/a", 1), ("rows/%2C", 3)] {
+            let row = reader.get(&format!("/v1/tables/t/{path}")).await.expect_status(200).object();
+            assert_eq!(row["value"], value, "{path}");
+        }
+        gateway.shutdown().await;
+        let admin = Gateway::demo().await.role("admin");
+        let none = admin.get("/v1/tables/airlines/rows/").await.expect_status(404);
+        let missing = admin.get("/v1/tables/airlines/rows/none").await.expect_status(404);
+        assert_eq!(none.json()["detail"], missing.json()["detail"]);
+        for path in ["flights/rows/", "weather/rows/", "weather/rows/,"] {
+            let answer = admin.get(&format!("/v1/tables/{path}")).await.expect_status(400);
+            assert_eq!(answer.code(), "invalid_request", "{path}");
         }
     });
 }

@@ -1,6 +1,6 @@
 //! `GET /v1/tables/{table}/rows/{key}?select=&version=&as_of=`: one row by primary key. The parts
 //! of a composite key are separated by commas, in the order of the declared key; a comma inside a
-//! part is written `%2C`.
+//! part is written `%2C`. A key that is an empty text leaves its segment empty: the path ends with the slash.
 
 use std::sync::Arc;
 
