@@ -155,12 +155,16 @@ pub fn key(table: &SecuredTable, parts: &[String]) -> Result<Expr, EngineError> 
 }
 
 /// A part of a key as a value of its column's type, or of another type where no value of that is the same:
-/// casts would cut what the type does not hold.
+/// casts would cut what the type does not hold, and take "+1", " 1" or "yes" for what JSON writes otherwise.
 fn key_part(part: &str, data_type: &DataType) -> Option<ScalarValue> {
     let cast = || ScalarValue::try_from_string(part.to_owned(), data_type).ok();
     let time_of_day = part.get(10..).unwrap_or_default();
     match data_type {
+        _ if data_type.is_integer() => cast().filter(|value| value.to_string() == part),
+        DataType::Boolean if !matches!(part, "true" | "false") => None,
+        DataType::Decimal128(..) if part.starts_with('+') => None,
         DataType::Decimal128(..) => scalar(&Literal::Text(part.to_owned()), data_type),
+        DataType::Date32 | DataType::Timestamp(..) if part.trim() != part => None,
         DataType::Date32 if !time_of_day.is_empty() => None,
         DataType::Timestamp(_, None) if time_of_day.contains(['Z', 'z', '+', '-']) => None,
         DataType::Timestamp(..) if is_finer_than_microseconds(time_of_day) => {
@@ -308,5 +312,54 @@ impl<'a> Bound<'a> {
     /// `rows`, or the fact that they are there, and nothing else that it has read.
     fn answer_for(&self, rows: &RecordBatch) -> Result<(), EngineError> {
         self.condition.as_ref().map_or(Ok(()), |condition| condition.answer_for(rows))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::TimeUnit;
+
+    use super::*;
+
+    fn is_key(part: &str, data_type: &DataType) -> bool {
+        key_part(part, data_type).is_some()
+    }
+
+    #[test]
+    fn whole_numbers_and_truths_have_one_spelling() {
+        for part in ["0", "1", "-1", "9223372036854775807"] {
+            assert!(is_key(part, &DataType::Int64), "{part}");
+        }
+        for part in
+            ["", " 1", "1 ", "\t1", "+1", "01", "-0", "1.0", "1e0", "1_0", "\u{661}", "9223372036854775808"]
+        {
+            assert!(!is_key(part, &DataType::Int64), "{part:?}");
+        }
+        assert!(is_key("127", &DataType::Int8) && !is_key("128", &DataType::Int8));
+        assert!(is_key("true", &DataType::Boolean) && is_key("false", &DataType::Boolean));
+        for part in ["", "t", "yes", "1", "True", "true ", "on"] {
+            assert!(!is_key(part, &DataType::Boolean), "{part:?}");
+        }
+    }
+
+    #[test]
+    fn blanks_are_no_part_of_other_values() {
+        let decimal = DataType::Decimal128(10, 2);
+        let timestamp = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        for (part, data_type) in [
+            ("1.50", &decimal),
+            ("-1.5", &decimal),
+            ("2024-02-29", &DataType::Date32),
+            ("2024-02-29T12:00:00Z", &timestamp),
+        ] {
+            assert!(is_key(part, data_type), "{part}");
+            for odd in [format!(" {part}"), format!("{part} ")] {
+                assert!(!is_key(&odd, data_type), "{odd:?}");
+            }
+        }
+        assert!(!is_key("+1.50", &decimal));
+        for part in ["", " a ", "+1"] {
+            assert!(is_key(part, &DataType::Utf8), "{part:?}");
+        }
     }
 }

@@ -113,6 +113,11 @@ fn malformed_keys_are_client_errors() {
         for path in [
             "flights/rows/abc",
             "flights/rows/1.5",
+            "flights/rows/%201",
+            "flights/rows/1%20",
+            "flights/rows/%2B1",
+            "flights/rows/+1",
+            "flights/rows/01",
             "flights/rows/1,2",
             "flights/rows/99999999999999999999999",
             "flights/rows/%FF",
