@@ -1,6 +1,7 @@
 //! The running gateway: owns putting the layers together from the bottom up, the tasks that keep
 //! it current, and stopping it. Does not answer requests itself.
 
+mod allowed_documents;
 pub mod assembly;
 mod certificate;
 mod listeners;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
+use self::allowed_documents::AllowedDocuments;
 use self::assembly::{Assembly, assemble};
 use self::certificate::Certificate;
 use self::listeners::{Listener, Listening};
@@ -32,7 +34,7 @@ use self::watched_files::WatchedFiles;
 use crate::config::Config;
 use crate::protocol::auth::Authenticator;
 use crate::protocol::graphql::schemas::Schemas;
-use crate::protocol::graphql::{self, GraphqlDoor, Persisted};
+use crate::protocol::graphql::{self, AllowList, GraphqlDoor, Persisted};
 use crate::protocol::grpc::{self, GrpcDoor};
 use crate::protocol::http::frame::Frame;
 use crate::protocol::http::framed;
@@ -110,7 +112,7 @@ impl App {
     /// See [`StartError`]; nothing is left running.
     pub async fn start(config: Config) -> Result<RunningApp, StartError> {
         let (policy_files, token_files) = keeper_files(&config).await;
-        let Assembly { verifier, cursor_keys, mask_keys, catalog, engine, policies } =
+        let Assembly { verifier, cursor_keys, mask_keys, catalog, engine, policies, documents } =
             assemble(&config).await.map_err(StartError::Problems)?;
         let certificate = Certificate::load(config.server.tls.as_ref()).await?;
         let metrics = Metrics::new().map_err(StartError::Metrics)?;
@@ -144,19 +146,22 @@ impl App {
         };
         let first_report = readiness::report(false, &KeeperReport::default(), &catalog, &metrics);
         let (readiness_out, readiness) = watch::channel(first_report);
-        let in_force = certificate.as_ref().map(Certificate::in_force);
         let doors = Doors {
             service: &service,
             authenticator: Authenticator::new(verifier, policies.clone()),
             readiness,
             metrics: &metrics,
+            documents: documents.as_ref().map(AllowedDocuments::in_force),
         };
-        let (http, grpc) = doors.open(&config, in_force).await?;
+        let (http, grpc) = doors.open(&config, certificate.as_ref().map(Certificate::in_force)).await?;
 
         let follower = AbortOnDropHandle::new(catalog.spawn_follower(cancel.clone()));
         tasks.spawn(keeper.run(cancel.clone()));
         if let Some(certificate) = certificate {
-            tasks.spawn(certificate.keep(metrics.clone(), reports_out, cancel.clone()));
+            tasks.spawn(certificate.keep(metrics.clone(), reports_out.clone(), cancel.clone()));
+        }
+        if let Some(documents) = documents {
+            tasks.spawn(documents.keep(metrics.clone(), reports_out, cancel.clone()));
         }
         let watched = readiness::Watched { draining: draining_seen, reports, catalog: Arc::clone(&catalog) };
         tasks.spawn(readiness::keep(watched, metrics.clone(), readiness_out, cancel.clone()));
@@ -187,6 +192,7 @@ struct Doors<'a> {
     authenticator: Authenticator,
     readiness: watch::Receiver<ReadinessReport>,
     metrics: &'a Metrics,
+    documents: Option<watch::Receiver<Arc<AllowList>>>,
 }
 
 impl Doors<'_> {
@@ -235,7 +241,7 @@ impl Doors<'_> {
             metrics: self.metrics.clone(),
             limits: config.limits.clone(),
             schemas: Schemas::new(config.graphql.clone()),
-            persisted: Persisted::new(&config.graphql),
+            persisted: Persisted::new(&config.graphql, self.documents.clone()),
             config: config.graphql.clone(),
             body_read_timeout,
         }

@@ -130,6 +130,11 @@ impl Metrics {
         self.local(|| metrics::gauge!("sluice_certificate_current").set(if current { 1.0 } else { 0.0 }));
     }
 
+    /// The list of documents was looked at: whether the file, as it is now, is in force. Absent without one.
+    pub fn allow_list_current(&self, current: bool) {
+        self.local(|| metrics::gauge!("sluice_allow_list_current").set(if current { 1.0 } else { 0.0 }));
+    }
+
     /// A changed policy set was tried.
     pub fn policies_reloaded(&self, outcome: &'static str) {
         self.local(|| metrics::counter!("sluice_policy_reloads_total", "outcome" => outcome).increment(1));
@@ -175,6 +180,10 @@ impl Metrics {
             metrics::describe_gauge!(
                 "sluice_certificate_current",
                 "1 while the TLS certificate files are the pair in force"
+            );
+            metrics::describe_gauge!(
+                "sluice_allow_list_current",
+                "1 while the file of the list of documents is the list in force"
             );
             metrics::describe_counter!("sluice_policy_reloads_total", "Changed policy sets tried");
             metrics::describe_gauge!("sluice_tables", "Tables by state");

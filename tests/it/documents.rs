@@ -20,8 +20,12 @@ use self::scenes::Scene;
 const OUT_OF_REACH: [ErrorCode; 1] = [ErrorCode::Internal];
 
 /// Codes of GraphQL documents: their answers are errors of GraphQL, no problem documents.
-const OF_DOCUMENTS: [ErrorCode; 3] =
-    [ErrorCode::InvalidDocument, ErrorCode::DocumentTooLarge, ErrorCode::PersistedQueryNotFound];
+const OF_DOCUMENTS: [ErrorCode; 4] = [
+    ErrorCode::InvalidDocument,
+    ErrorCode::DocumentTooLarge,
+    ErrorCode::PersistedQueryNotFound,
+    ErrorCode::DocumentNotAllowed,
+];
 
 /// Where the pages' examples call.
 const PRINTED_URL: &str = "http://127.0.0.1:8080";

@@ -2,6 +2,7 @@
 //! as the other doors do is held in `parity`.
 
 mod aggregates;
+mod allow_list;
 mod clients;
 mod documents;
 mod http;

@@ -17,6 +17,7 @@ use sluice_policies::table_policy::{PolicySet, TableShape};
 use sluice_policies::token::TokenVerifier;
 use tracing::debug;
 
+use super::allowed_documents::AllowedDocuments;
 use super::own_thread;
 use crate::config::Config;
 use crate::config::limits::LimitsConfig;
@@ -40,6 +41,8 @@ pub struct Assembly {
     pub engine: Arc<Engine>,
     /// Who may see what.
     pub policies: PolicySet,
+    /// The only documents that run; any do without.
+    pub(super) documents: Option<AllowedDocuments>,
 }
 
 impl Assembly {
@@ -70,6 +73,7 @@ pub async fn assemble(config: &Config) -> Result<Assembly, Vec<Diagnostic>> {
     }
     let verifier = TokenVerifier::load(&config.tokens, &config.base_dir);
     let verifier = keep(verifier.map_err(|found| placed(config, found)), &mut problems);
+    let documents = keep(AllowedDocuments::load(config).await, &mut problems);
     debug!("starting the engine");
     let order_key = cursor_keys.as_deref().and_then(|keys| order_key(keys.current())).unwrap_or_default();
     let engine = keep(start_engine(config, order_key), &mut problems);
@@ -81,11 +85,11 @@ pub async fn assemble(config: &Config) -> Result<Assembly, Vec<Diagnostic>> {
         let loaded = load_policies(config.policies.files.clone(), &mask_keys, &catalog, &engine).await;
         let policies = keep(loaded, &mut problems);
         problems.extend(policies.iter().flat_map(|policies| undefined_roles(config, policies)));
-        if let (Some(cursor_keys), Some(verifier), Some(policies), true) =
-            (cursor_keys, verifier, policies, problems.is_empty())
+        if let (Some(cursor_keys), Some(verifier), Some(policies), Some(documents), true) =
+            (cursor_keys, verifier, policies, documents, problems.is_empty())
         {
             let verifier = Arc::new(verifier);
-            return Ok(Assembly { verifier, cursor_keys, mask_keys, catalog, engine, policies });
+            return Ok(Assembly { verifier, cursor_keys, mask_keys, catalog, engine, policies, documents });
         }
     }
     problems.sort();

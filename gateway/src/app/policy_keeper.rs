@@ -45,6 +45,8 @@ pub(super) struct KeeperReport {
     pub(super) files_hang: bool,
     /// Certificate files were refused.
     pub(super) certificate_refused: bool,
+    /// The list of documents was refused: how many problems.
+    pub(super) allow_list_problems: usize,
 }
 
 /// The task's parts.

@@ -88,6 +88,10 @@ pub(super) fn report(
     if keeper.certificate_refused {
         reason("server", "the certificate files cannot be used; the old certificate is in force".to_owned());
     }
+    if keeper.allow_list_problems > 0 {
+        let problems = counted(keeper.allow_list_problems, "problem");
+        reason("graphql", format!("the list of documents has {problems}; the old one is in force"));
+    }
     let (serving, stale, unavailable) = count_tables(catalog);
     metrics.tables(serving, stale, unavailable);
     if stale > 0 {

@@ -93,4 +93,5 @@ fn resolve_paths(config: &mut Config) {
     config.keys.mask.iter_mut().for_each(&resolve);
     config.policies.files.iter_mut().for_each(&resolve);
     config.limits.spill_dir.iter_mut().for_each(&resolve);
+    config.graphql.allow_list_file.iter_mut().for_each(&resolve);
 }

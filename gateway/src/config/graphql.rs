@@ -1,6 +1,8 @@
 //! Settings of the GraphQL door: owns what a document may cost before anything of it runs, and the room for
 //! schemas. Does not enforce.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::ceilings::{self, exceeded};
@@ -43,6 +45,12 @@ pub struct GraphqlConfig {
     pub persisted_queries: bool,
     /// Memory for such documents, in bytes.
     pub persisted_bytes_max: u64,
+    /// List of the only documents that run; any runs where there is none.
+    pub allow_list_file: Option<PathBuf>,
+    /// Longest such file, in bytes.
+    pub allow_list_bytes_max: usize,
+    /// Documents in such a file, in count.
+    pub allow_list_operations_max: usize,
     /// Largest schema that is made for a role, as text, in bytes.
     pub schema_bytes_max: usize,
     /// Memory for the schemas of all roles, in bytes.
@@ -71,6 +79,9 @@ impl Default for GraphqlConfig {
             errors_max: 20,
             persisted_queries: true,
             persisted_bytes_max: 16 * MIB as u64,
+            allow_list_file: None,
+            allow_list_bytes_max: 16 * MIB,
+            allow_list_operations_max: 10_000,
             schema_bytes_max: 16 * MIB,
             schemas_bytes_max: 256 * MIB as u64,
         }
@@ -91,6 +102,8 @@ impl GraphqlConfig {
             ("statements_concurrent_max", self.statements_concurrent_max == 0),
             ("batch_operations_max", self.batch_operations_max == 0),
             ("errors_max", self.errors_max == 0),
+            ("allow_list_bytes_max", self.allow_list_bytes_max == 0),
+            ("allow_list_operations_max", self.allow_list_operations_max == 0),
             ("schema_bytes_max", self.schema_bytes_max == 0),
             ("schemas_bytes_max", self.schemas_bytes_max == 0),
         ];
@@ -110,6 +123,8 @@ impl GraphqlConfig {
             ("batch_operations_max", self.batch_operations_max as u64, ceilings::COUNT),
             ("errors_max", self.errors_max as u64, ceilings::COUNT),
             ("persisted_bytes_max", self.persisted_bytes_max, ceilings::BYTES),
+            ("allow_list_bytes_max", self.allow_list_bytes_max as u64, ceilings::BYTES),
+            ("allow_list_operations_max", self.allow_list_operations_max as u64, ceilings::COUNT),
             ("schema_bytes_max", self.schema_bytes_max as u64, SCHEMA_BYTES_CEILING),
             ("schemas_bytes_max", self.schemas_bytes_max, ceilings::BYTES),
         ]));

@@ -6,6 +6,7 @@
 //! The order of the layers and its reasons are in `docs/layers.md`; why documents are run by code of our own is in
 //! `docs/decisions/0011-graphql-in-statements.md`.
 
+mod allow_list;
 mod answer;
 mod call;
 pub mod condition;
@@ -38,6 +39,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 
+pub use self::allow_list::AllowList;
 pub use self::persisted::Persisted;
 use self::schemas::Schemas;
 use super::auth::Authenticator;
@@ -61,7 +63,7 @@ pub struct GraphqlDoor {
     pub config: GraphqlConfig,
     /// The schemas of all roles.
     pub schemas: Schemas,
-    /// Documents that are known by their hash.
+    /// Documents that are known by a hash or an id.
     pub persisted: Persisted,
     /// Longest wait for a request's body.
     pub body_read_timeout: Duration,

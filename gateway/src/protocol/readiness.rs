@@ -19,7 +19,7 @@ pub enum ReadinessStatus {
     /// All is well.
     Ready,
     /// Serving, but with some table stale, unavailable or unfit, without places that discovery cannot search,
-    /// or under policies, keys or a certificate that the files no longer hold.
+    /// or under policies, keys, a certificate or a list of documents that the files no longer hold.
     Degraded,
     /// Starting or stopping.
     NotReady,
@@ -28,7 +28,7 @@ pub enum ReadinessStatus {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReadinessReason {
-    /// `server`, `policies`, `tokens` or `catalog`.
+    /// `server`, `policies`, `tokens`, `graphql` or `catalog`.
     pub component: &'static str,
     /// What is wrong with it.
     pub message: String,

@@ -24,7 +24,7 @@ pub const fn http_status(code: ErrorCode) -> StatusCode {
         | ErrorCode::DocumentTooLarge
         | ErrorCode::PersistedQueryNotFound => StatusCode::BAD_REQUEST,
         ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
-        ErrorCode::RoleDenied | ErrorCode::Forbidden => StatusCode::FORBIDDEN,
+        ErrorCode::RoleDenied | ErrorCode::Forbidden | ErrorCode::DocumentNotAllowed => StatusCode::FORBIDDEN,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
@@ -61,7 +61,9 @@ pub const fn grpc_code(code: ErrorCode) -> Code {
         | ErrorCode::CursorExpired
         | ErrorCode::PersistedQueryNotFound => Code::FailedPrecondition,
         ErrorCode::Unauthenticated => Code::Unauthenticated,
-        ErrorCode::RoleDenied | ErrorCode::Forbidden => Code::PermissionDenied,
+        ErrorCode::RoleDenied | ErrorCode::Forbidden | ErrorCode::DocumentNotAllowed => {
+            Code::PermissionDenied
+        }
         ErrorCode::NotFound => Code::NotFound,
         ErrorCode::RateLimited
         | ErrorCode::RequestTooLarge
@@ -105,6 +107,7 @@ pub const fn title(code: ErrorCode) -> &'static str {
         ErrorCode::InvalidDocument => "The document is not valid",
         ErrorCode::DocumentTooLarge => "The document is too large",
         ErrorCode::PersistedQueryNotFound => "No document of this hash is kept",
+        ErrorCode::DocumentNotAllowed => "The document is not allowed",
         ErrorCode::Internal => "Internal error",
     }
 }

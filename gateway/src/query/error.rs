@@ -65,13 +65,15 @@ pub enum ErrorCode {
     DocumentTooLarge,
     /// A GraphQL document that is named by its hash alone, and is not kept.
     PersistedQueryNotFound,
+    /// A GraphQL document that is not on the list of those that run.
+    DocumentNotAllowed,
     /// A fault of ours; the cause is in the log under the request id.
     Internal,
 }
 
 impl ErrorCode {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Unauthenticated,
         Self::RoleDenied,
         Self::Forbidden,
@@ -100,6 +102,7 @@ impl ErrorCode {
         Self::InvalidDocument,
         Self::DocumentTooLarge,
         Self::PersistedQueryNotFound,
+        Self::DocumentNotAllowed,
         Self::Internal,
     ];
 
@@ -134,6 +137,7 @@ impl ErrorCode {
             Self::InvalidDocument => "invalid_document",
             Self::DocumentTooLarge => "document_too_large",
             Self::PersistedQueryNotFound => "persisted_query_not_found",
+            Self::DocumentNotAllowed => "document_not_allowed",
             Self::Internal => "internal",
         }
     }

@@ -336,3 +336,39 @@ fn a_table_of_an_unsupported_feature_is_told_by_the_features_name() {
     let said = check(setup.directory.path()).bad("check");
     assert!(said.contains("timeShift") && said.contains("sluice.yaml:17:7: "), "{said}");
 }
+
+/// A list of one sound document, an operation a line.
+const DOCUMENTS: &str = r#"{ "format": "apollo-persisted-query-manifest", "version": 1, "operations": [
+  { "id": "a", "name": "A", "type": "query", "body": "query A { __typename }" }
+] }
+"#;
+
+#[test]
+fn the_list_of_documents_is_checked() {
+    let (setup, _table) = accounts_setup("check-documents");
+    let directory = setup.directory.path();
+    let config = format!("{CONFIG}graphql:\n  allow_list_file: lists/documents.json\n");
+    fs::write(directory.join("sluice.yaml"), config).unwrap();
+    fs::write(directory.join("policies.yaml"), POLICIES).unwrap();
+    fs::create_dir(directory.join("lists")).unwrap();
+    let file = directory.join("lists/documents.json");
+    let said = |text: &str| {
+        fs::write(&file, text).unwrap();
+        check(directory)
+    };
+    assert!(said(DOCUMENTS).good("check").ends_with("all is well\n"));
+    for (from, to, told) in [
+        ("__typename }", "__typename", "documents.json:2:54: \"body\" is refused: syntax error"),
+        ("\"id\"", "\"key\"", "documents.json:2:9: unknown field \"key\""),
+        ("\"version\": 1", "\"version\": 2", "documents.json:1:59: \"version\" is not 1"),
+    ] {
+        let complaint = said(&DOCUMENTS.replace(from, to)).bad(to);
+        assert!(complaint.contains(told), "{complaint}");
+    }
+    // What else is wrong is told along with it.
+    fs::write(directory.join("policies.yaml"), POLICIES.replace("tenant = ", "tennant = ")).unwrap();
+    fs::remove_file(&file).unwrap();
+    let complaint = check(directory).bad("no list");
+    assert!(complaint.contains("documents.json:1:1: cannot be read"), "{complaint}");
+    assert!(complaint.contains("unknown column \"tennant\""), "{complaint}");
+}

@@ -62,6 +62,15 @@ impl Scene {
                 scene.files.push(("aliases.json", body.to_string()));
                 scene
             }
+            ErrorCode::DocumentNotAllowed => {
+                let listed = json!({ "graphql": { "allow_list_file": "documents.json" } });
+                let setup = Setup::new("documents", POLICIES).with(listed);
+                let list = json!({
+                    "format": "apollo-persisted-query-manifest", "version": 1, "operations": [],
+                });
+                std::fs::write(setup.place("documents.json"), list.to_string()).unwrap();
+                Self::on(Stage::Own(Box::new(setup.start().await)))
+            }
             ErrorCode::MemoryExceeded => {
                 let limits = json!({ "limits": {
                     "memory_bytes_max": 1024 * 1024, "spill_bytes_max": 0, "engine_threads": 1,

@@ -146,8 +146,7 @@ impl Call {
 
     /// The plan of what is asked, for what the caller's role sees.
     async fn planned(&self, door: &Arc<GraphqlDoor>, asked: Asked, method: &Method) -> Result<Plan, Refused> {
-        let text = door.persisted.text(asked.query.as_deref(), asked.hash.as_ref());
-        let text = text.map_err(|error| match error.code {
+        let text = door.persisted.text(&asked).map_err(|error| match error.code {
             ErrorCode::PersistedQueryNotFound => Refused::from(DoorError::from(error)),
             _ => error.into(),
         })?;
@@ -158,8 +157,8 @@ impl Call {
             let document = parse(&asked, &text, &method, &owned.config)?;
             let plan = plan(&asked, &document, &schema, &owned.config, &owned.limits)?;
             // A method that only reads leaves nothing behind.
-            if let Some(hash) = asked.hash.filter(|_| method == Method::POST && asked.query.is_some()) {
-                owned.persisted.keep(hash, text);
+            if method == Method::POST && asked.query.is_some() && asked.hash.is_some() {
+                owned.persisted.keep(text);
             }
             Ok::<Plan, Refused>(plan)
         };

@@ -5,7 +5,6 @@ use axum::http::Uri;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::persisted::Hash;
 use super::variables::{self, Given};
 use crate::protocol::http::json_body::{Object, place, syntax_error};
 use crate::protocol::http::target::Params;
@@ -25,8 +24,10 @@ pub(super) enum Batch {
 pub(super) struct Asked {
     /// The document, where it is sent.
     pub query: Option<String>,
+    /// Its id, where that is sent.
+    pub document_id: Option<String>,
     /// Its hash, where that is sent.
-    pub hash: Option<Hash>,
+    pub hash: Option<String>,
     /// Which of its operations.
     pub operation_name: Option<String>,
     /// Values of its variables.
@@ -36,6 +37,8 @@ pub(super) struct Asked {
 #[derive(Deserialize)]
 struct Parameters<'a> {
     query: Option<String>,
+    #[serde(rename = "documentId")]
+    document_id: Option<String>,
     #[serde(rename = "operationName")]
     operation_name: Option<String>,
     #[serde(borrow)]
@@ -77,7 +80,7 @@ fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, QueryError> {
 /// # Errors
 /// `invalid_request`: a parameter that is not known, given twice, or of another type than its own.
 pub(super) fn from_query_string(uri: &Uri) -> Result<Option<Asked>, QueryError> {
-    let params = Params::parse(uri, &["query", "operationName", "variables", "extensions"])?;
+    let params = Params::parse(uri, &["query", "documentId", "operationName", "variables", "extensions"])?;
     if uri.query().unwrap_or_default().is_empty() {
         return Ok(None);
     }
@@ -89,6 +92,7 @@ pub(super) fn from_query_string(uri: &Uri) -> Result<Option<Asked>, QueryError> 
     };
     let parameters = Parameters {
         query: params.get("query").map(str::to_owned),
+        document_id: params.get("documentId").map(str::to_owned),
         operation_name: params.get("operationName").map(str::to_owned),
         variables: json("variables")?,
         extensions: json("extensions")?,
@@ -100,6 +104,7 @@ impl Parameters<'_> {
     fn asked(self) -> Result<Asked, QueryError> {
         Ok(Asked {
             query: self.query,
+            document_id: self.document_id,
             hash: self.extensions.map(hash).transpose()?.flatten(),
             operation_name: self.operation_name,
             variables: self.variables.map(variables::read).transpose()?.unwrap_or_default(),
@@ -121,7 +126,7 @@ struct PersistedQuery {
 }
 
 /// The hash of a document by which it is asked for.
-fn hash(extensions: &RawValue) -> Result<Option<Hash>, QueryError> {
+fn hash(extensions: &RawValue) -> Result<Option<String>, QueryError> {
     let invalid = |message: &str| QueryError::new(ErrorCode::InvalidRequest, message);
     let read: Result<Option<Object<Extensions>>, serde_json::Error> = serde_json::from_str(extensions.get());
     let read = read.map_err(|_| {
@@ -133,14 +138,7 @@ fn hash(extensions: &RawValue) -> Result<Option<Hash>, QueryError> {
     if persisted.version != 1 {
         return Err(invalid("\"persistedQuery\" has a version that is not known; it is 1"));
     }
-    let bytes = (0..64).step_by(2).map(|at| {
-        let digits =
-            persisted.hash.get(at..at + 2).filter(|two| two.bytes().all(|one| one.is_ascii_hexdigit()))?;
-        u8::from_str_radix(digits, 16).ok()
-    });
-    let bytes: Option<Vec<u8>> = if persisted.hash.len() == 64 { bytes.collect() } else { None };
-    let hash = bytes.and_then(|bytes| Hash::try_from(bytes).ok());
-    hash.map(Some).ok_or_else(|| invalid("\"sha256Hash\" is not 64 hexadecimal digits"))
+    Ok(Some(persisted.hash))
 }
 
 #[cfg(test)]
@@ -168,22 +166,18 @@ mod tests {
     }
 
     #[test]
-    fn hashes_are_hexadecimal() {
+    fn a_document_may_come_by_its_hash_or_its_id() {
         let of = |persisted: &str| one(&format!("{{\"extensions\": {{\"persistedQuery\": {persisted}}}}}"));
-        let hash = "0aB1".repeat(16);
-        let asked = of(&format!("{{\"version\": 1, \"sha256Hash\": \"{hash}\"}}")).unwrap();
-        assert_eq!(asked.hash.unwrap()[..2], [0x0a, 0xb1]);
+        assert_eq!(of("{\"version\": 1, \"sha256Hash\": \"0aB1\"}").unwrap().hash.as_deref(), Some("0aB1"));
         assert_eq!(of("null").unwrap().hash, None);
-        for persisted in [
-            "1".to_owned(),
-            "{}".to_owned(),
-            format!("{{\"version\": 2, \"sha256Hash\": \"{hash}\"}}"),
-            "{\"version\": 1, \"sha256Hash\": \"0a\"}".to_owned(),
-            format!("{{\"version\": 1, \"sha256Hash\": \"{}\"}}", "+1".repeat(32)),
-            format!("{{\"version\": 1, \"sha256Hash\": \"{}\"}}", "\u{e9}".repeat(32)),
-        ] {
-            assert_eq!(of(&persisted).unwrap_err().code, ErrorCode::InvalidRequest, "{persisted}");
+        for persisted in
+            ["1", "{}", "{\"version\": 2, \"sha256Hash\": \"0aB1\"}", "{\"version\": 1, \"sha256Hash\": 7}"]
+        {
+            assert_eq!(of(persisted).unwrap_err().code, ErrorCode::InvalidRequest, "{persisted}");
         }
+        assert_eq!(one("{\"documentId\": \"a\"}").unwrap().document_id.as_deref(), Some("a"));
+        let by_get = from_query_string(&"/graphql?documentId=sha256:a".parse().unwrap()).unwrap().unwrap();
+        assert_eq!(by_get.document_id.as_deref(), Some("sha256:a"));
     }
 
     #[test]
@@ -206,6 +200,7 @@ mod tests {
             "[{}, 1]",
             "[]",
             r#"{"query": 1}"#,
+            r#"{"documentId": 1}"#,
             r#"{"query": "{a}", "operationName": 7}"#,
             r#"{"query": "{a}", "variables": []}"#,
             r#"{"query": "{a}", "variables": "{}"}"#,
