@@ -3,20 +3,14 @@
 //! same; a new statement is one line of `parity/demo.txt` or `parity/kinds.txt`.
 
 mod cursors;
-mod graphql;
-mod grpc;
 mod kinds;
-mod outcome;
-mod rest;
 mod rows;
 mod statement;
 mod suite;
 
+use sluice_tests::doors::question::question;
 use sluice_tests::gateway::{Gateway, run};
 
-pub(crate) use self::outcome::Door;
-pub(crate) use self::statement::question;
-pub(crate) use self::suite::doors;
 use self::suite::{ROLES, doors_of, failures};
 
 const DEMO: (&str, &str) = ("demo.txt", include_str!("parity/demo.txt"));

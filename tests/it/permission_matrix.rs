@@ -8,10 +8,10 @@ use std::path::Path;
 use futures::future::join;
 use serde_json::{Value, json};
 use sluice_tests::client::{Answer, Caller};
+use sluice_tests::doors::question::question;
+use sluice_tests::doors::{Door, doors};
 use sluice_tests::gateway::{Gateway, run};
 use sluice_tests::grpc::GrpcCaller;
-
-use crate::parity::{Door, doors, question};
 
 /// Each table with a key of a row that it holds, and a column.
 const TABLES: [(&str, &str, &str); 8] = [

@@ -3,11 +3,11 @@
 
 use serde_json::{Value, json};
 use sluice_proto::v1::{RowsRequest, RowsResponse};
+use sluice_tests::doors::Cursor;
+use sluice_tests::doors::question::question;
 use sluice_tests::gateway::{Gateway, run};
 use sluice_tests::grpc::{GrpcCaller, questions};
 
-use super::outcome::Cursor;
-use super::statement::question;
 use super::suite::{ROLES, ask, doors_of};
 
 const FIRST: &str =

@@ -6,15 +6,11 @@ use std::panic::AssertUnwindSafe;
 use futures::FutureExt;
 use futures::future::join_all;
 use serde_json::{Value, json};
-use sluice_tests::client::Caller;
+use sluice_tests::doors::question::{Question, Walk};
+use sluice_tests::doors::{Cursor, Door, Outcome, doors_for};
 use sluice_tests::gateway::Gateway;
-use sluice_tests::grpc::GrpcCaller;
 
-use super::graphql::Graphql;
-use super::grpc::Grpc;
-use super::outcome::{Cursor, Door, Outcome};
-use super::rest::Rest;
-use super::statement::{Question, Statement, Walk};
+use super::statement::Statement;
 
 /// Of both gateways.
 pub(super) const ROLES: [&str; 3] = ["admin", "analyst", "partner"];
@@ -22,14 +18,9 @@ pub(super) const ROLES: [&str; 3] = ["admin", "analyst", "partner"];
 const FULL_ROLE: &str = "admin";
 const PAGES_MAX: usize = 100;
 
-/// Every door, for one caller: a new door is one more here. The first is the one that the others are held against.
-pub(crate) fn doors(caller: Caller, grpc_caller: GrpcCaller) -> Vec<Box<dyn Door>> {
-    vec![Box::new(Rest::new(caller.clone())), Box::new(Grpc(grpc_caller)), Box::new(Graphql::new(caller))]
-}
-
 /// Every door, for a role.
 pub(super) fn doors_of(gateway: &Gateway, role: &str) -> Vec<Box<dyn Door>> {
-    doors(gateway.role(role), gateway.grpc_role(role))
+    doors_for(gateway, &gateway.role_token(role))
 }
 
 /// What is wrong with the answers, a text for each role and statement.

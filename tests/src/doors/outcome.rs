@@ -1,17 +1,19 @@
-//! What doors say, in words that all of them have in common: owns the seam between the doors and the suite, and
-//! holding two outcomes against each other. Does not know any door's protocol.
+//! What doors say, in words that all of them have in common: owns the seam between the doors and the suites,
+//! and holding two outcomes against each other. Does not know any door's protocol.
+
+use std::fmt::Debug;
 
 use futures::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
 
-use super::statement::Question;
+use super::question::Question;
 
 /// Longest part of an answer that a report shows, in characters.
 const SHOWN_CHARS_MAX: usize = 400;
 
 /// One way to ask, for one caller. What it says otherwise than the others, on purpose, it brings to the common words
 /// itself.
-pub(crate) trait Door {
+pub trait Door: Debug + Send + Sync {
     /// Its name in reports.
     fn name(&self) -> &'static str;
 
@@ -30,31 +32,33 @@ pub(crate) trait Door {
 
 /// Where a page goes on.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cursor<'a> {
-    pub(crate) text: &'a str,
+pub struct Cursor<'a> {
+    /// The cursor.
+    pub text: &'a str,
     /// The one that leads back. A cursor knows; a door may want to be told.
-    pub(crate) backward: bool,
+    pub backward: bool,
 }
 
 impl<'a> Cursor<'a> {
     /// The cursor that leads on.
-    pub(super) fn forward(text: &'a str) -> Self {
+    pub fn forward(text: &'a str) -> Self {
         Self { text, backward: false }
     }
 }
 
 /// What a door said.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub struct Outcome {
     /// What every door tells, by name.
-    pub(crate) said: Map<String, Value>,
+    pub said: Map<String, Value>,
     /// Names of the columns in their order, from a door that tells them.
-    pub(super) columns: Option<Vec<String>>,
+    pub columns: Option<Vec<String>>,
     /// Their types, from a door that tells them.
-    pub(super) types: Option<Vec<String>>,
-    /// Where the next page begins, and the one before.
-    pub(super) next: Option<String>,
-    pub(super) prev: Option<String>,
+    pub types: Option<Vec<String>>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+    /// Where the page before begins.
+    pub prev: Option<String>,
 }
 
 /// What a refusal says.
@@ -104,13 +108,13 @@ impl Outcome {
     }
 
     /// `answered`, or the code of the refusal.
-    pub(crate) fn code(&self) -> &str {
+    pub fn code(&self) -> &str {
         self.said.get("code").and_then(Value::as_str).unwrap_or("answered")
     }
 
     /// What two doors say differently, a line each; `other` is from `door`. What one of them does not tell is not held
     /// against it.
-    pub(super) fn differences(&self, other: &Self, door: &dyn Door) -> Vec<String> {
+    pub fn differences(&self, other: &Self, door: &dyn Door) -> Vec<String> {
         let (own, others) = (door.tells(&self.said), door.tells(&other.said));
         let names: Vec<&String> = own.keys().chain(others.keys()).collect();
         let mut lines: Vec<String> = Vec::new();
@@ -141,6 +145,7 @@ fn shown(value: &Value) -> String {
 
 /// A door that tells everything.
 #[cfg(test)]
+#[derive(Debug)]
 struct Telling;
 
 #[cfg(test)]

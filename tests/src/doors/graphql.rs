@@ -1,5 +1,5 @@
-//! The GraphQL door of the suite: owns asking it and bringing its answers to the common words. What a document cannot say
-//! is not asked here: conditions and SQL as text, values of another type than their column's, names in another case,
+//! The GraphQL door: owns asking it and bringing its answers to the common words. What a document cannot say is not
+//! asked here: conditions and SQL as text, values of another type than their column's, names in another case,
 //! descriptions.
 
 mod document;
@@ -9,13 +9,13 @@ mod names;
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
-use sluice_tests::client::Caller;
 use tokio::sync::OnceCell;
 
 use self::document::{Document, Refusal as NotSaid};
 use self::names::Names;
 use super::outcome::{Cursor, Door, Outcome, Paging, Refusal};
-use super::statement::Question;
+use super::question::Question;
+use crate::client::Caller;
 
 /// What this door calls otherwise: a page has a first or a last row, where others have a limit.
 const WORDS: [(&str, &str); 3] = [

@@ -1,4 +1,4 @@
-//! The REST door of the suite: owns asking it and bringing its answers to the common words.
+//! The REST door: owns asking it and bringing its answers to the common words.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use futures::future::LocalBoxFuture;
 use reqwest::Method;
 use serde_json::value::RawValue;
 use serde_json::{Deserializer, Value, json};
-use sluice_tests::client::{Answer, Caller};
 
 use super::outcome::{Cursor, Door, Outcome, Paging, Refusal};
-use super::statement::{Body, Question};
+use super::question::{Body, Question};
+use crate::client::{Answer, Caller};
 
 /// This door speaks of the members of a body where others speak of their fields. The faults are the same, and are
 /// called here by gRPC's words.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use sluice_gateway::protocol::names::parse_order;
 
 use super::super::outcome::Cursor;
-use super::super::statement::{Body, Question};
+use super::super::question::{Body, Question};
 use super::groups::Groups;
 use super::names::{Field, Names, own, spelled, type_name};
 

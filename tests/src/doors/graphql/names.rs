@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
-use sluice_tests::client::Caller;
+
+use crate::client::Caller;
 
 const INTROSPECTION: &str = "{ __schema { types { kind name fields { name args { name type { ...T } } type { ...T } } } } } \
     fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { name kind } } } } }";

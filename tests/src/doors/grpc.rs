@@ -1,4 +1,4 @@
-//! The gRPC door of the suite: owns asking it and bringing its answers to the common words. What a message cannot say
+//! The gRPC door: owns asking it and bringing its answers to the common words. What a message cannot say
 //! is no statement: a condition with an operator that there is not, an empty list of columns, a null in a key.
 
 use chrono::{DateTime, SecondsFormat};
@@ -10,12 +10,12 @@ use sluice_proto::v1::{
     AnswerMeta, Column, ListTablesRequest, PageInfo, RowSchema, RowSet, Table, TableSummary, TableVersion,
     aggregate_response, rows_response, sql_response,
 };
-use sluice_tests::grpc::rows::rows;
-use sluice_tests::grpc::{GrpcCaller, facts, questions};
 use tonic::Status;
 
 use super::outcome::{Cursor, Door, Outcome, Paging, Refusal};
-use super::statement::{Body, Question};
+use super::question::{Body, Question};
+use crate::grpc::rows::rows;
+use crate::grpc::{GrpcCaller, facts, questions};
 
 /// A caller of the door.
 #[derive(Debug)]

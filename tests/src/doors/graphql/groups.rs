@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use sluice_gateway::protocol::names::parse_order;
 
 use super::super::outcome::Cursor;
-use super::super::statement::{Body, Walk};
+use super::super::question::{Body, Walk};
 use super::document::{Refusal, Said, condition, in_parentheses, joined, operator, travel, unknown};
 use super::names::{Names, spelled, type_name};
 
