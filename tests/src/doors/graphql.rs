@@ -50,14 +50,15 @@ impl Graphql {
             Ok(document) => document,
             Err(NotSaid) => return None,
         };
-        let answer = self.caller.post("/graphql", &json!({ "query": document.text })).await.json();
+        let came = self.caller.post("/graphql", &json!({ "query": document.text })).await;
+        let (answer, raw) = (came.json(), super::rest::raw(&came));
         if let Some(error) = answer["errors"].get(0) {
-            return Some(refused(error));
+            return Some(refused(error).with_raw(raw));
         }
         let told = &answer["data"]["t"];
         let tables = answer["extensions"]["sluice"]["fields"]["t"]["tables"].as_array().unwrap();
         let tables = tables.iter().map(super::rest::version).collect();
-        Some(match question {
+        let outcome = match question {
             Question::Lookup { .. } if told.is_null() => Outcome::refused(Refusal {
                 code: "not_found".to_owned(),
                 message: "no row has this key".to_owned(),
@@ -69,7 +70,8 @@ impl Graphql {
                 let outcome = Outcome::rows(rows.collect(), tables, paging(told));
                 Outcome { next: outcome.next.clone().filter(|_| document.continues()), ..outcome }
             }
-        })
+        };
+        Some(outcome.with_raw(raw))
     }
 }
 

@@ -4,13 +4,14 @@
 use chrono::{DateTime, SecondsFormat};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
+use prost::Message;
 use prost_types::Timestamp;
 use serde_json::{Value, json};
 use sluice_proto::v1::{
     AnswerMeta, Column, ListTablesRequest, PageInfo, RowSchema, RowSet, Table, TableSummary, TableVersion,
     aggregate_response, rows_response, sql_response,
 };
-use tonic::Status;
+use tonic::{Response, Status};
 
 use super::outcome::{Cursor, Door, Outcome, Paging, Refusal};
 use super::question::{Body, Question};
@@ -29,25 +30,27 @@ impl Grpc {
             Question::Aggregate { table, body, .. } => self.groups(table, body, cursor).await,
             Question::Sql { body } => {
                 let asked = caller.request(questions::sql(&body.exact));
-                let answer = caller.query().sql(asked).await?.into_inner();
+                let (answer, raw) = came(caller.query().sql(asked).await?);
                 let Some(sql_response::Rows::Values(set)) = &answer.rows else { panic!("{answer:?}") };
-                Ok(answered(answer.schema.as_ref(), set, answer.meta.as_ref(), Paging::default()))
+                Ok(answered(answer.schema.as_ref(), set, answer.meta.as_ref(), Paging::default())
+                    .with_raw(raw))
             }
             Question::Lookup { table, key, options } => {
                 let asked = caller.request(questions::lookup(table, key, options));
-                let answer = caller.query().lookup(asked).await?.into_inner();
+                let (answer, raw) = came(caller.query().lookup(asked).await?);
                 let set = RowSet { rows: answer.row.into_iter().collect() };
-                Ok(answered(answer.schema.as_ref(), &set, answer.meta.as_ref(), Paging::default()))
+                Ok(answered(answer.schema.as_ref(), &set, answer.meta.as_ref(), Paging::default())
+                    .with_raw(raw))
             }
             Question::Describe { table, options } => {
                 let asked = caller.request(questions::describe(table, options));
-                let answer = caller.catalog().get_table(asked).await?.into_inner();
-                Ok(Outcome::described(described(&answer.table.expect("a table"))))
+                let (answer, raw) = came(caller.catalog().get_table(asked).await?);
+                Ok(Outcome::described(described(&answer.table.expect("a table"))).with_raw(raw))
             }
             Question::Tables => {
                 let asked = caller.request(ListTablesRequest {});
-                let tables = caller.catalog().list_tables(asked).await?.into_inner().tables;
-                Ok(Outcome::described(tables.iter().map(summary).collect()))
+                let (answer, raw) = came(caller.catalog().list_tables(asked).await?);
+                Ok(Outcome::described(answer.tables.iter().map(summary).collect()).with_raw(raw))
             }
         }
     }
@@ -57,10 +60,10 @@ impl Grpc {
         if let Some(cursor) = cursor {
             cursor.clone_into(&mut asked.cursor);
         }
-        let answer = self.0.query().rows(self.0.request(asked)).await?.into_inner();
+        let (answer, raw) = came(self.0.query().rows(self.0.request(asked)).await?);
         let Some(rows_response::Rows::Values(set)) = &answer.rows else { panic!("{answer:?}") };
         let paging = paging(answer.page.clone().expect("a page"));
-        Ok(answered(answer.schema.as_ref(), set, answer.meta.as_ref(), paging))
+        Ok(answered(answer.schema.as_ref(), set, answer.meta.as_ref(), paging).with_raw(raw))
     }
 
     async fn groups(&self, table: &str, body: &Body, cursor: Option<&str>) -> Result<Outcome, Status> {
@@ -68,10 +71,10 @@ impl Grpc {
         if let Some(cursor) = cursor {
             cursor.clone_into(&mut asked.cursor);
         }
-        let answer = self.0.query().aggregate(self.0.request(asked)).await?.into_inner();
+        let (answer, raw) = came(self.0.query().aggregate(self.0.request(asked)).await?);
         let Some(aggregate_response::Rows::Values(set)) = &answer.rows else { panic!("{answer:?}") };
         let paging = answer.page.clone().map(paging).unwrap_or_default();
-        Ok(answered(answer.schema.as_ref(), set, answer.meta.as_ref(), paging))
+        Ok(answered(answer.schema.as_ref(), set, answer.meta.as_ref(), paging).with_raw(raw))
     }
 }
 
@@ -94,9 +97,7 @@ impl Door for Grpc {
         cursor: Option<Cursor<'a>>,
     ) -> LocalBoxFuture<'a, Option<Outcome>> {
         let outcome = self.outcome(question, cursor.map(|cursor| cursor.text));
-        outcome
-            .map(|outcome| Some(outcome.unwrap_or_else(|status| Outcome::refused(refusal(&status)))))
-            .boxed_local()
+        outcome.map(|outcome| Some(outcome.unwrap_or_else(|status| refused(&status)))).boxed_local()
     }
 }
 
@@ -110,6 +111,20 @@ fn answered(schema: Option<&RowSchema>, set: &RowSet, meta: Option<&AnswerMeta>,
         types: Some(types),
         ..Outcome::rows(rows(schema, &set.rows), tables, paging)
     }
+}
+
+/// A message, and all that came: metadata, trailers and its bytes.
+fn came<M: Message>(answer: Response<M>) -> (M, Vec<u8>) {
+    let mut raw = format!("{:?}\n", answer.metadata()).into_bytes();
+    let message = answer.into_inner();
+    raw.extend(message.encode_to_vec());
+    (message, raw)
+}
+
+fn refused(status: &Status) -> Outcome {
+    let mut raw = format!("{:?} {} {:?}\n", status.code(), status.message(), status.metadata()).into_bytes();
+    raw.extend(status.details());
+    Outcome::refused(refusal(status)).with_raw(raw)
 }
 
 fn refusal(status: &Status) -> Refusal {

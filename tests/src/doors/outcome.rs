@@ -59,6 +59,8 @@ pub struct Outcome {
     pub next: Option<String>,
     /// Where the page before begins.
     pub prev: Option<String>,
+    /// All that came, as it came: head, body and what stands behind it.
+    pub raw: Vec<u8>,
 }
 
 /// What a refusal says.
@@ -102,9 +104,14 @@ impl Outcome {
         Self::told(json!({ "code": code, "message": message, "hint": hint, "line": line, "column": column }))
     }
 
+    /// The same with all that came.
+    pub(super) fn with_raw(self, raw: Vec<u8>) -> Self {
+        Self { raw, ..self }
+    }
+
     fn told(told: Value) -> Self {
         let Value::Object(said) = told else { panic!("no object: {told}") };
-        Self { said, columns: None, types: None, next: None, prev: None }
+        Self { said, columns: None, types: None, next: None, prev: None, raw: Vec::new() }
     }
 
     /// `answered`, or the code of the refusal.

@@ -114,7 +114,7 @@ fn encoded(text: &str) -> String {
 fn rows(answer: &Answer) -> Outcome {
     let body = answer.json();
     if answer.status != 200 {
-        return Outcome::refused(refusal(&body));
+        return Outcome::refused(refusal(&body)).with_raw(raw(answer));
     }
     let meta = &body["meta"];
     let tables = meta["tables"]
@@ -134,7 +134,17 @@ fn rows(answer: &Answer) -> Outcome {
         Value::Array(rows) => rows.clone(),
         row => vec![row.clone()],
     };
-    Outcome { columns: column_names(&answer.body), ..Outcome::rows(rows, tables, paging) }
+    Outcome {
+        columns: column_names(&answer.body),
+        ..Outcome::rows(rows, tables, paging).with_raw(raw(answer))
+    }
+}
+
+/// Head and body.
+pub(super) fn raw(answer: &Answer) -> Vec<u8> {
+    let mut raw = format!("{} {:?}\n", answer.status, answer.headers).into_bytes();
+    raw.extend(&answer.body);
+    raw
 }
 
 fn refusal(problem: &Value) -> Refusal {
@@ -163,9 +173,9 @@ pub(super) fn version(meta: &Value) -> Value {
 fn described(answer: &Answer, description: impl Fn(&Value) -> Value) -> Outcome {
     let body = answer.json();
     if answer.status != 200 {
-        return Outcome::refused(refusal(&body));
+        return Outcome::refused(refusal(&body)).with_raw(raw(answer));
     }
-    Outcome::described(description(&body))
+    Outcome::described(description(&body)).with_raw(raw(answer))
 }
 
 /// What is not told is null, but for texts, which are empty.
