@@ -51,7 +51,12 @@ pub(crate) fn definition() -> Value {
 
 /// A caller in one of the roles, with its tenant.
 pub(crate) fn caller(gateway: &Gateway, role: &str) -> Caller {
-    gateway.role_with(role, json!({ "tenant": tenant_of(role) }))
+    gateway.bearer(&token(gateway, role))
+}
+
+/// The token of such a caller.
+pub(crate) fn token(gateway: &Gateway, role: &str) -> String {
+    gateway.token(role, json!({ "tenant": tenant_of(role) }))
 }
 
 fn tenant_of(role: &str) -> &'static str {

@@ -1,7 +1,8 @@
 //! Nothing leaks: owns the oracle. A second gateway serves a copy that was filtered and masked by
 //! hand, to a role without any policy; for every question both must give the same rows, types and
-//! errors, word for word.
+//! errors, word for word, at every door that can be asked it.
 
+mod essence;
 mod generated;
 mod masks;
 mod oracle;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sluice_tests::gateway::run;
 use sluice_tests::random::seeded;
 
-use super::oracle::{Question, pairs};
+use super::oracle::{Question, Tally, pairs};
 
 const QUESTIONS: usize = 150;
 
@@ -115,7 +115,7 @@ fn value_for(random: &mut StdRng, column: &str) -> Value {
             json!(WORDS.choose(random).unwrap().trim_matches('\''))
         }
         "born" => json!(["1990-01-01", "2001-06-15", "1970-01-01"].choose(random).unwrap()),
-        _ => VALUES.choose(random).unwrap().parse::<f64>().map(|value| json!(value)).unwrap(),
+        _ => serde_json::from_str(VALUES.choose(random).unwrap()).unwrap(),
     }
 }
 
@@ -163,14 +163,16 @@ fn query(random: &mut StdRng) -> Question {
 
 async fn ask_at_random(name: &str, with_stats: bool) {
     let mut random = seeded(name);
-    let mut answered = 0;
+    let (mut answered, mut tally) = (0, Tally::new(&format!("{name}, doors")));
     for _ in 0..QUESTIONS {
         let question = query(&mut random);
         for pair in pairs().await.iter().filter(|pair| pair.with_stats == with_stats) {
-            answered += usize::from(pair.agree(&question).await == 200);
+            answered += usize::from(pair.agree(&question, &mut tally).await == 200);
         }
     }
     assert!(answered > QUESTIONS / 4, "only {answered} questions had an answer; the grammar asks nonsense");
+    assert_eq!(tally.said("gRPC"), 2 * QUESTIONS);
+    assert!(tally.said("GraphQL") > QUESTIONS / 25, "only {} questions are documents", tally.said("GraphQL"));
 }
 
 #[test]

@@ -1,20 +1,28 @@
-//! The pair of gateways: owns asking both the same and the comparison of what they answer.
+//! The pair of gateways: owns asking both the same, at every door that can say it, and the comparison of what they answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use reqwest::Method;
-use serde_json::{Map, Value, json};
+use futures::future::{join, join_all};
+use rand::Rng;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
 use sluice_tests::client::{Answer, Caller};
 use sluice_tests::delta::HandTable;
+use sluice_tests::doors::{self, Door, doors_for};
 use sluice_tests::gateway::{Gateway, Setup};
-use sluice_tests::json::{rows, sorted};
+use sluice_tests::json::rows;
+use sluice_tests::random::seeded;
 use tokio::sync::OnceCell;
 
+use super::essence;
 use crate::accounts;
 
 static PAIRS: OnceCell<Vec<Pair>> = OnceCell::const_new();
+
+/// What no answer to alice or bob holds: only masked and hidden columns do.
+pub(super) const RAW_WORDS: [&str; 4] = ["SECRET", "raw note", "top secret", "person"];
 
 const COPY_POLICIES: &str = "version: 1\nroles:\n  reader: { tables: { accounts: { columns: '*' } } }\n";
 
@@ -24,6 +32,8 @@ pub(super) struct Pair {
     pub(super) role: &'static str,
     pub(super) secured: Caller,
     pub(super) copy: Caller,
+    /// The other doors, of both.
+    pub(super) doors: Vec<[Box<dyn Door>; 2]>,
     /// Both tables carry statistics, each of its own rows.
     pub(super) with_stats: bool,
     /// Values that only hidden rows and masked columns hold, in lower case.
@@ -39,7 +49,45 @@ pub(super) enum Question {
     Aggregate(Value),
     /// The body of a page, whose filter may be a tree.
     Page(Value),
-    Get(String),
+    /// All rows in an order.
+    Ordered(&'static str),
+    Lookup(i64),
+    Describe,
+}
+
+/// How many questions were asked, and how many of them each of the other doors has no way to say.
+#[derive(Debug)]
+pub(super) struct Tally {
+    questions: usize,
+    unsaid: BTreeMap<&'static str, usize>,
+    random: StdRng,
+}
+
+/// Of texts and SQL, of which there are many, one in so many is asked over gRPC; by a printed seed.
+const TEXTS_PER_ASKED_OVER_GRPC: u32 = 3;
+
+impl Tally {
+    pub(super) fn new(name: &str) -> Self {
+        Self { questions: 0, unsaid: BTreeMap::new(), random: seeded(name) }
+    }
+
+    /// Whether this question is asked at this door this time.
+    fn is_asked(&mut self, door: &dyn Door, question: &Question) -> bool {
+        let is_sampled = door.name() == "gRPC" && question.is_text();
+        !is_sampled || self.random.random_ratio(1, TEXTS_PER_ASKED_OVER_GRPC)
+    }
+
+    /// Fails unless so many were left out, over gRPC and in GraphQL.
+    pub(super) fn expect_unsaid(&self, over_grpc: usize, in_graphql: usize) {
+        let of = |door: &str| self.unsaid.get(door).copied().unwrap_or_default();
+        let told = [of("gRPC"), of("GraphQL")];
+        assert_eq!(told, [over_grpc, in_graphql], "of {} questions", self.questions);
+    }
+
+    /// Questions that a door was asked.
+    pub(super) fn said(&self, door: &str) -> usize {
+        self.questions - self.unsaid.get(door).copied().unwrap_or_default()
+    }
 }
 
 /// Pairs for alice and bob, over tables with and without statistics.
@@ -51,10 +99,13 @@ pub(super) async fn pairs() -> &'static [Pair] {
                 let secured = Box::leak(Box::new(secured(with_stats).await));
                 for (role, tenant) in [("alice", "a"), ("bob", "b")] {
                     let gateway = copy_for(tenant, with_stats).await;
+                    let of_copy = other_doors(&gateway, &gateway.role_token("reader"));
+                    let doors = other_doors(secured, &accounts::token(secured, role)).zip(of_copy);
                     pairs.push(Pair {
                         role,
                         secured: accounts::caller(secured, role),
                         copy: gateway.role("reader"),
+                        doors: doors.map(|(secured, copy)| [secured, copy]).collect(),
                         with_stats,
                         hidden: hidden_values(tenant),
                         _gateway: gateway,
@@ -64,6 +115,11 @@ pub(super) async fn pairs() -> &'static [Pair] {
             pairs
         })
         .await
+}
+
+/// All but REST, which is asked in its plain form.
+fn other_doors(gateway: &Gateway, token: &str) -> impl Iterator<Item = Box<dyn Door>> + use<> {
+    doors_for(gateway, token).into_iter().skip(1)
 }
 
 /// Short values say nothing: a count may be any of them.
@@ -111,7 +167,34 @@ impl Question {
             }
             Self::Aggregate(body) => caller.post("/v1/tables/accounts/aggregate", body).await,
             Self::Page(body) => caller.post("/v1/tables/accounts/query", body).await,
-            Self::Get(target) => caller.send(Method::GET, target, None).await,
+            Self::Ordered(order) => {
+                caller.ask("/v1/tables/accounts/rows", &[("limit", "1000"), ("order", order)]).await
+            }
+            Self::Lookup(key) => caller.get(&format!("/v1/tables/accounts/rows/{key}")).await,
+            Self::Describe => caller.get("/v1/tables/accounts").await,
+        }
+    }
+
+    /// The same as a line for other doors.
+    fn line(&self) -> String {
+        let rows = |body: Value| format!("rows accounts {body}");
+        match self {
+            Self::Sql(sql) => format!("sql {}", json!({ "sql": sql })),
+            Self::Filter(filter) => rows(json!({ "filter": filter, "count": "exact", "limit": 1000 })),
+            Self::Aggregate(body) => format!("aggregate accounts {body}"),
+            Self::Page(body) => rows(body.clone()),
+            Self::Ordered(order) => rows(json!({ "limit": 1000, "order": order })),
+            Self::Lookup(key) => format!("lookup accounts [{key}]"),
+            Self::Describe => "describe accounts".to_owned(),
+        }
+    }
+
+    /// It holds a condition as text, or is SQL.
+    fn is_text(&self) -> bool {
+        match self {
+            Self::Sql(_) | Self::Filter(_) => true,
+            Self::Aggregate(body) | Self::Page(body) => body["filter"].is_string(),
+            Self::Ordered(_) | Self::Lookup(_) | Self::Describe => false,
         }
     }
 
@@ -120,103 +203,76 @@ impl Question {
     fn is_ordered(&self) -> bool {
         match self {
             Self::Sql(sql) => sql.contains("order by id"),
-            Self::Filter(_) | Self::Page(_) => true,
-            Self::Get(target) => target.contains("/rows"),
-            Self::Aggregate(_) => false,
+            Self::Filter(_) | Self::Page(_) | Self::Ordered(_) => true,
+            Self::Aggregate(_) | Self::Lookup(_) | Self::Describe => false,
         }
     }
 }
 
 impl Pair {
-    /// Asks both, and fails unless they agree; gives the common status.
-    pub(super) async fn agree(&self, question: &Question) -> u16 {
-        let secured = question.ask(&self.secured).await;
-        let copy = question.ask(&self.copy).await;
-        let (left, right) = (essence(&secured, question), essence(&copy, question));
+    /// Asks both, at every door that can say it, and fails unless they agree; gives the common status.
+    pub(super) async fn agree(&self, question: &Question, tally: &mut Tally) -> u16 {
+        let line = doors::question::question(&question.line()).unwrap();
+        let doors: Vec<&[Box<dyn Door>; 2]> =
+            self.doors.iter().filter(|[door, _]| tally.is_asked(door.as_ref(), question)).collect();
+        let at_others = join_all(doors.iter().map(|doors| self.agree_at(doors, question, &line)));
+        let (status, said) = join(self.agree_over_rest(question), at_others).await;
+        tally.questions += 1;
+        for ([door, _], said) in doors.into_iter().zip(said) {
+            *tally.unsaid.entry(door.name()).or_default() += usize::from(!said);
+        }
+        status
+    }
+
+    async fn agree_over_rest(&self, question: &Question) -> u16 {
+        let (secured, copy) = join(question.ask(&self.secured), question.ask(&self.copy)).await;
+        let is_ordered = question.is_ordered();
+        let (left, right) = (essence::of_answer(&secured, is_ordered), essence::of_answer(&copy, is_ordered));
+        assert_eq!(left, right, "{}", self.differing("REST", question));
+        let body = secured.json();
+        let detail = body["detail"].as_str().unwrap_or_default();
+        self.tells_nothing(question, &secured.code(), detail, &secured.body);
+        secured.status
+    }
+
+    /// Whether the door can say it.
+    async fn agree_at(
+        &self,
+        [secured, copy]: &[Box<dyn Door>; 2],
+        question: &Question,
+        line: &doors::question::Question,
+    ) -> bool {
+        let (left, right) = match join(secured.ask(line, None), copy.ask(line, None)).await {
+            (Some(left), Some(right)) => (left, right),
+            (None, None) => return false,
+            (left, _) => {
+                panic!("{}, and one says nothing: {left:?}", self.differing(secured.name(), question))
+            }
+        };
+        let is_ordered = question.is_ordered();
+        let told = [essence::of_outcome(&left, is_ordered), essence::of_outcome(&right, is_ordered)];
+        assert_eq!(told[0], told[1], "{}", self.differing(secured.name(), question));
+        let message = left.said.get("message").and_then(Value::as_str).unwrap_or_default();
+        self.tells_nothing(question, left.code(), message, &left.raw);
+        true
+    }
+
+    fn differing(&self, door: &str, question: &Question) -> String {
         let stats = if self.with_stats { "with" } else { "without" };
-        assert_eq!(left, right, "{} and the copy, {stats} statistics, differ on {question:?}", self.role);
-        for value in quoted_values(&secured) {
+        format!("{} and the copy, {stats} statistics, differ at {door} on {question:?}", self.role)
+    }
+
+    /// Neither a message nor anything else that came holds what is hidden.
+    fn tells_nothing(&self, question: &Question, code: &str, message: &str, raw: &[u8]) {
+        for value in essence::quoted_values(code, message) {
             let hidden = self.hidden.contains(&value.to_lowercase());
             assert!(!hidden, "{} is told of {value} by {question:?}", self.role);
         }
-        let text = secured.text();
-        for raw in ["SECRET", "raw note", "top secret"] {
+        let asked = format!("{question:?}");
+        for word in RAW_WORDS {
             // A caller may see what it wrote itself.
-            let own = format!("{question:?}").contains(raw);
-            assert!(own || !text.contains(raw), "{question:?}: {text}");
-        }
-        secured.status
-    }
-}
-
-/// What must be equal: everything but times, ids, sizes and cursors.
-fn essence(answer: &Answer, question: &Question) -> Value {
-    let mut body = answer.json();
-    if let Some(object) = body.as_object_mut() {
-        object.remove("request_id");
-        object.remove("meta");
-        if let Some(Value::Object(page)) = object.get_mut("page") {
-            page.remove("next_cursor");
-            page.remove("prev_cursor");
-        }
-        // Which of several failing rows is met first, and so in which way it fails, is left to chance
-        // where all rows are visible; that the row is visible is not.
-        if object.get("code") == Some(&json!("evaluation_failed")) {
-            object.remove("detail");
-        }
-        match object.get_mut("data") {
-            Some(Value::Array(rows)) if !question.is_ordered() => {
-                let lines = sorted(&rows.iter().map(rounded).collect::<Vec<Value>>());
-                object.insert("data".to_owned(), json!(lines));
-            }
-            Some(Value::Object(described)) => only_what_is_seen(described),
-            _ => {}
+            let told = raw.windows(word.len()).any(|window| window == word.as_bytes());
+            assert!(!told || asked.contains(word), "{question:?}: {}", String::from_utf8_lossy(raw));
         }
     }
-    json!({ "status": answer.status, "body": body })
-}
-
-/// That a column is masked is no secret, and neither is the time of a commit.
-fn only_what_is_seen(described: &mut Map<String, Value>) {
-    for part in ["age_ms", "as_of", "rows", "bytes", "stale"] {
-        described.remove(part);
-    }
-    for column in described.get_mut("columns").and_then(Value::as_array_mut).into_iter().flatten() {
-        column.as_object_mut().unwrap().remove("masked");
-    }
-}
-
-/// Floats to twelve digits: the last ones depend on where a batch ends.
-fn rounded(value: &Value) -> Value {
-    match value {
-        Value::Number(number) if number.is_f64() => {
-            let text = number.as_f64().map(|float| format!("{float:.11e}"));
-            json!(text)
-        }
-        Value::Object(members) => {
-            members.iter().map(|(name, value)| (name.clone(), rounded(value))).collect()
-        }
-        other => other.clone(),
-    }
-}
-
-/// The values that the message of a failed evaluation repeats.
-fn quoted_values(answer: &Answer) -> Vec<String> {
-    if answer.code() != "evaluation_failed" {
-        return Vec::new();
-    }
-    let document = answer.json();
-    values_in(document["detail"].as_str().unwrap_or_default()).into_iter().map(str::to_owned).collect()
-}
-
-/// The apostrophe of "can't" opens no quotation.
-fn plain(detail: &str) -> &str {
-    detail.strip_prefix("can't").unwrap_or(detail)
-}
-
-/// What stands in quotes, and every word that is a number.
-fn values_in(detail: &str) -> Vec<&str> {
-    let quoted = plain(detail).split('\'').skip(1).step_by(2);
-    let numbers = detail.split_whitespace().filter(|word| word.parse::<f64>().is_ok());
-    quoted.chain(numbers).collect()
 }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use sluice_tests::gateway::run;
 
-use super::oracle::{Question, pairs};
+use super::oracle::{Pair, Question, Tally, pairs};
 
 /// Conditions that tell something apart on hidden rows or raw values, if anything does.
 const CONDITIONS: [&str; 62] = [
@@ -70,6 +70,40 @@ const CONDITIONS: [&str; 62] = [
     "id = 3 AND 1/bal > 0",
     "tenant = 'b' AND cast(ssn as int) = 1",
     "secret = 'top secret 1'",
+];
+
+/// Conditions of the same kind as trees, which every door can say: a column, an operator, a value.
+const TREES: [&str; 30] = [
+    r#"["ssn","like","S%"]"#,
+    r#"["ssn","like","SECRET1%"]"#,
+    r#"["ssn","eq","SECRET5"]"#,
+    r#"["ssn","ne","7"]"#,
+    r#"["ssn","gt","7"]"#,
+    r#"["ssn","is_null"]"#,
+    r#"["ssn","in",["SECRET1","SECRET2","7"]]"#,
+    r#"["ssn","not_in",["7"]]"#,
+    r#"["ssn","between",["S","T"]]"#,
+    r#"["note","is_not_null"]"#,
+    r#"["note","like","raw%"]"#,
+    r#"["rate","gt",10]"#,
+    r#"["rate","is_null"]"#,
+    r#"["score","gt",1e300]"#,
+    r#"["score","lt",0]"#,
+    r#"["salary","eq",100331]"#,
+    r#"["salary","eq",100000]"#,
+    r#"["salary","ge",9000000000000]"#,
+    r#"["big","gt",200]"#,
+    r#"["big","eq",9223372036854775807]"#,
+    r#"["price","between",[10.5,99.99]]"#,
+    r#"["born","eq","1990-01-01"]"#,
+    r#"["born","gt","2010-05-05"]"#,
+    r#"["email","like","person%"]"#,
+    r#"["email","eq","person4@two.example"]"#,
+    r#"["email","eq","****@two.example"]"#,
+    r#"["tenant","eq","b"]"#,
+    r#"["id","ge",140]"#,
+    r#"["id","in",[140,141,3,6,1]]"#,
+    r#"["secret","is_null"]"#,
 ];
 
 /// Queries whose sums, orders, joins and subqueries could tell of hidden rows or raw values.
@@ -144,27 +178,64 @@ const QUERIES: &[&str] = &[
 #[test]
 fn conditions_tell_what_the_copy_tells() {
     run(async {
+        let mut tally = Tally::new("leaks::probes, conditions");
         for pair in pairs().await {
             for condition in CONDITIONS {
-                pair.agree(&Question::Filter(condition.to_owned())).await;
-                pair.agree(&Question::Sql(format!("select count(*) as n from accounts where {condition}")))
-                    .await;
-                pair.agree(&Question::Sql(format!("select * from accounts where {condition} order by id")))
-                    .await;
-                pair.agree(&Question::Sql(format!(
-                    "select count(*) as n from accounts where not ({condition})"
-                )))
-                .await;
                 let measures = json!([{ "fn": "count", "as": "n" }]);
-                pair.agree(&Question::Aggregate(json!({ "filter": condition, "measures": measures }))).await;
+                for question in [
+                    Question::Filter(condition.to_owned()),
+                    Question::Sql(format!("select count(*) as n from accounts where {condition}")),
+                    Question::Sql(format!("select * from accounts where {condition} order by id")),
+                    Question::Sql(format!("select count(*) as n from accounts where not ({condition})")),
+                    Question::Aggregate(json!({ "filter": condition, "measures": measures })),
+                ] {
+                    pair.agree(&question, &mut tally).await;
+                }
             }
         }
+        // Documents have no conditions as text, and no SQL.
+        tally.expect_unsaid(0, 4 * CONDITIONS.len() * 5);
+    });
+}
+
+/// A condition of [`TREES`].
+fn tree(text: &str) -> Value {
+    let parts: Value = serde_json::from_str(text).unwrap();
+    let mut node = json!({ "column": parts[0], "op": parts[1] });
+    if let Some(value) = parts.get(2) {
+        node["value"] = value.clone();
+    }
+    node
+}
+
+#[test]
+fn trees_tell_what_the_copy_tells() {
+    run(async {
+        let mut tally = Tally::new("leaks::probes, trees");
+        for pair in pairs().await {
+            for condition in TREES.map(tree) {
+                let failing = json!({ "and": [condition, { "column": "big", "op": "gt", "value": 3 }] });
+                let measures = json!([{ "fn": "count" }, { "fn": "max", "column": "ssn" }]);
+                for question in [
+                    Question::Page(json!({ "filter": condition, "count": "exact", "limit": 1000 })),
+                    Question::Page(json!({ "filter": failing, "select": ["id"], "order": "-ssn,-id",
+                        "count": "exact", "limit": 7 })),
+                    Question::Aggregate(
+                        json!({ "filter": { "not": condition }, "group_by": ["ssn"], "measures": measures }),
+                    ),
+                ] {
+                    pair.agree(&question, &mut tally).await;
+                }
+            }
+        }
+        tally.expect_unsaid(0, 0);
     });
 }
 
 #[test]
 fn conditions_in_other_places_tell_no_more() {
     run(async {
+        let mut tally = Tally::new("leaks::probes, conditions elsewhere");
         for pair in pairs().await.iter().filter(|pair| !pair.with_stats) {
             for condition in CONDITIONS {
                 for sql in [
@@ -181,10 +252,11 @@ fn conditions_in_other_places_tell_no_more() {
                     format!("select count(*) as n from (select * from accounts where {condition}) t"),
                     format!("select id from accounts order by ({condition}), id limit 500"),
                 ] {
-                    pair.agree(&Question::Sql(sql)).await;
+                    pair.agree(&Question::Sql(sql), &mut tally).await;
                 }
             }
         }
+        tally.expect_unsaid(0, 2 * CONDITIONS.len() * 7);
     });
 }
 
@@ -216,48 +288,61 @@ fn qualified(condition: &str) -> String {
 #[test]
 fn sums_orders_and_joins_tell_what_the_copy_tells() {
     run(async {
+        let mut tally = Tally::new("leaks::probes, sums and orders");
         for pair in pairs().await {
             for sql in QUERIES {
-                pair.agree(&Question::Sql((*sql).to_owned())).await;
+                pair.agree(&Question::Sql((*sql).to_owned()), &mut tally).await;
             }
         }
+        tally.expect_unsaid(0, 4 * QUERIES.len());
     });
 }
 
 #[test]
 fn measures_and_descriptions_tell_what_the_copy_tells() {
     run(async {
+        let mut tally = Tally::new("leaks::probes, measures");
         for pair in pairs().await {
-            let functions = ["count", "count_distinct", "sum", "min", "max", "avg"];
-            let columns = [
-                "id", "ssn", "bal", "email", "salary", "price", "born", "note", "rate", "day_text", "secret",
-            ];
-            for function in functions {
-                for column in columns {
-                    let measures = json!([{ "fn": function, "column": column, "as": "m" }]);
-                    pair.agree(&Question::Aggregate(json!({ "measures": measures }))).await;
-                    pair.agree(&Question::Aggregate(json!({ "group_by": [column], "measures": measures })))
-                        .await;
-                }
-            }
-            let by_year: Value = json!({ "group_by": [{ "date_trunc": "month", "column": "born", "as": "m" }],
-                "measures": [{ "fn": "count", "as": "n" }], "having": "n > 1", "order": "-n,m", "limit": 5 });
-            pair.agree(&Question::Aggregate(by_year)).await;
-            pair.agree(&Question::Get("/v1/tables/accounts".to_owned())).await;
+            agree_on_measures(pair, &mut tally).await;
+            pair.agree(&Question::Describe, &mut tally).await;
             for key in [0, 1, 2, 3, 139, 140, 141, 199, 200] {
-                pair.agree(&Question::Get(format!("/v1/tables/accounts/rows/{key}"))).await;
+                pair.agree(&Question::Lookup(key), &mut tally).await;
             }
             for order in ["ssn", "-ssn,id", "secret", "-note,-id", "salary,id", "born:nulls_first,email,id"] {
-                pair.agree(&Question::Get(format!("/v1/tables/accounts/rows?limit=1000&order={order}")))
-                    .await;
+                pair.agree(&Question::Ordered(order), &mut tally).await;
             }
         }
+        // Documents have sums and averages of numbers only, no conditions as text, and describe themselves.
+        tally.expect_unsaid(0, 4 * (2 * 2 * TEXTS_AND_DATES + 2));
     });
+}
+
+const COLUMNS: [&str; 11] =
+    ["ssn", "email", "born", "note", "day_text", "id", "bal", "salary", "price", "rate", "secret"];
+/// So many of the columns have no sum.
+const TEXTS_AND_DATES: usize = 5;
+
+async fn agree_on_measures(pair: &Pair, tally: &mut Tally) {
+    for function in ["count", "count_distinct", "sum", "min", "max", "avg"] {
+        for column in COLUMNS {
+            let measures = json!([{ "fn": function, "column": column, "as": "m" }]);
+            pair.agree(&Question::Aggregate(json!({ "measures": measures })), tally).await;
+            pair.agree(&Question::Aggregate(json!({ "group_by": [column], "measures": measures })), tally)
+                .await;
+        }
+    }
+    let months = json!([{ "date_trunc": "month", "column": "born", "as": "m" }]);
+    for having in [json!("n > 1"), json!({ "column": "n", "op": "gt", "value": 1 })] {
+        let by_month = json!({ "group_by": months, "measures": [{ "fn": "count", "as": "n" }],
+            "having": having, "order": "-n,m", "limit": 5 });
+        pair.agree(&Question::Aggregate(by_month), tally).await;
+    }
 }
 
 #[test]
 fn whether_a_condition_fails_does_not_depend_on_statistics_of_hidden_rows() {
     run(async {
+        let mut tally = Tally::new("leaks::probes, statistics");
         for pair in pairs().await.iter().filter(|pair| pair.with_stats) {
             for bound in (0..=200).step_by(5) {
                 for condition in [
@@ -266,13 +351,12 @@ fn whether_a_condition_fails_does_not_depend_on_statistics_of_hidden_rows() {
                     format!("1/(bal - bal) = 1 AND id < {bound}"),
                     format!("cast(tenant as int) = 1 AND big > {bound}"),
                 ] {
-                    pair.agree(&Question::Filter(condition.clone())).await;
-                    pair.agree(&Question::Sql(format!(
-                        "select id from accounts where {condition} order by id"
-                    )))
-                    .await;
+                    let sql = format!("select id from accounts where {condition} order by id");
+                    pair.agree(&Question::Filter(condition), &mut tally).await;
+                    pair.agree(&Question::Sql(sql), &mut tally).await;
                 }
             }
         }
+        tally.expect_unsaid(0, 2 * 41 * 4 * 2);
     });
 }
