@@ -5,11 +5,13 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use futures::future::join;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
-use sluice_tests::client::{Answer, Caller};
 use sluice_tests::delta::HandTable;
+use sluice_tests::doors::question::question;
+use sluice_tests::doors::{Cursor, Door, Outcome, doors_for};
 use sluice_tests::gateway::{Gateway, Setup, run};
 use sluice_tests::random::seeded;
 
@@ -44,39 +46,41 @@ const CONDITIONS: &[&str] = &[
 
 const ORDERS: &[&str] = &["", "big", "-big", "a,-big", "-a,id", "s", "id", "-id"];
 
+/// Conditions that every door can say.
+const TREES: &[&str] = &[
+    r#"{"column":"a","op":"gt","value":900}"#,
+    r#"{"or":[{"column":"a","op":"le","value":501},{"column":"s","op":"like","value":"1%"}]}"#,
+    r#"{"not":{"column":"s","op":"eq","value":"x"}}"#,
+    r#"{"and":[{"column":"big","op":"between","value":[0,3000]},{"column":"s","op":"in","value":["7","8","x"]}]}"#,
+    r#"{"column":"big","op":"lt","value":0}"#,
+    r#"{"column":"tenant","op":"ne","value":"a"}"#,
+    r#"{"column":"s","op":"not_in","value":["hidden","7"]}"#,
+    r#"{"column":"id","op":"ge","value":40}"#,
+];
+
+/// Of the doors, in their order, those that take conditions as text and SQL; and those that take trees.
+const TEXTS: usize = 2;
+const TREES_TOO: usize = 3;
+
 /// The side of a cursor that a page is on, and the cursor of it that the next page goes on from.
 type Step = (&'static str, &'static str);
 
 /// From the first page on and back; from the last one; and to the other side of each cursor.
 const STEPS: [&[Step]; 3] = [
-    &[
-        ("after", "next_cursor"),
-        ("after", "next_cursor"),
-        ("after", "prev_cursor"),
-        ("before", "prev_cursor"),
-    ],
-    &[
-        ("before", "prev_cursor"),
-        ("before", "prev_cursor"),
-        ("before", "next_cursor"),
-        ("after", "next_cursor"),
-    ],
-    &[
-        ("after", "next_cursor"),
-        ("before", "next_cursor"),
-        ("after", "prev_cursor"),
-        ("after", "next_cursor"),
-    ],
+    &[("after", "next"), ("after", "next"), ("after", "prev"), ("before", "prev")],
+    &[("before", "prev"), ("before", "prev"), ("before", "next"), ("after", "next")],
+    &[("after", "next"), ("before", "next"), ("after", "prev"), ("after", "next")],
 ];
 
-/// Orders of groups of `a`, with what must hold of them.
-const GROUPS: &[(&str, &str)] = &[
-    ("", "n > 0"),
-    ("-n", "n > 3"),
-    ("s", "n > 0"),
-    ("-mean", "mean > 0"),
-    ("last,-a", "100 / (n - 2) <> 0"),
-    ("-last", "cast(last as bigint) >= 0"),
+/// Orders of groups of `a`, with what must hold of them, as text and as more than a number.
+type Having = (&'static str, (&'static str, i64));
+const GROUPS: &[(&str, Having)] = &[
+    ("", ("count > 0", ("count", 0))),
+    ("-count", ("count > 3", ("count", 3))),
+    ("sum_big", ("count > 0", ("sum_big", 500))),
+    ("-avg_big", ("avg_big > 0", ("avg_big", 0))),
+    ("max_s,-a", ("100 / (count - 2) <> 0", ("count", 1))),
+    ("-max_s", ("cast(max_s as bigint) >= 0", ("sum_big", -1))),
 ];
 
 /// Places where something stops early, or where skipped files shift what a batch holds.
@@ -105,35 +109,41 @@ fn no_answer_tells_which_rows_are_hidden_between() {
         let visible = random.random();
         let lone = lake("lone", visible, None).await;
         let crowded = lake("crowded", visible, Some(random.random())).await;
-        let twins = [lone.role("tenant"), crowded.role("tenant")];
+        let twins = Twins::of(&lone, &crowded);
         let (mut failed, mut failed_groups) = (0, 0);
         for round in 0..ROUNDS {
             let condition = CONDITIONS[random.random_range(0..CONDITIONS.len())];
-            let limit = [1, 2, 7, 100, 900][random.random_range(0..5)].to_string();
+            let limit: u64 = [1, 2, 7, 100, 900][random.random_range(0..5)];
             for statement in STATEMENTS {
                 let offset = random.random_range(0..FILES * FILE_ROWS).to_string();
-                let statement =
-                    statement.replace("{c}", condition).replace("{n}", &limit).replace("{o}", &offset);
-                let [left, right] = [twins[0].sql(&statement).await, twins[1].sql(&statement).await];
-                assert_eq!(seen(&left), seen(&right), "{statement}");
-                failed += usize::from(left.status != 200);
+                let statement = statement.replace("{c}", condition);
+                let statement = statement.replace("{n}", &limit.to_string()).replace("{o}", &offset);
+                let line = format!("sql {}", json!({ "sql": statement }));
+                let [left, _] = twins.ask(twins.any(&mut random, TEXTS), &line, [None, None]).await;
+                failed += usize::from(left.code() != "answered");
             }
+            let tree = TREES[random.random_range(0..TREES.len())];
+            let tree: Value = serde_json::from_str(tree).unwrap();
+            let (filter, doors) =
+                if random.random_bool(0.5) { (json!(condition), TEXTS) } else { (tree, TREES_TOO) };
             for steps in STEPS {
                 let order = ORDERS[random.random_range(0..ORDERS.len())];
-                failed += usize::from(walk(&twins, condition, order, &limit, steps).await);
+                let mut body = json!({ "filter": filter, "limit": limit });
+                if !order.is_empty() {
+                    body["order"] = json!(order);
+                }
+                let door = twins.any(&mut random, doors);
+                failed += usize::from(twins.walk(door, &body, steps).await);
             }
             for (order, having) in GROUPS {
+                let (having, certain) = match filter.is_string() {
+                    true => (json!(having.0), json!("a <> 500")),
+                    false => (having_tree(having.1), json!({ "column": "a", "op": "ne", "value": 500 })),
+                };
                 // Where a condition can fail, hardly any group is answered.
-                let condition = [condition, "a <> 500"][round % 2];
-                let body = json!({
-                    "group_by": ["a"], "filter": condition, "having": having, "order": order,
-                    "limit": limit.parse::<u64>().unwrap(),
-                    "measures": [
-                        { "fn": "count", "as": "n" }, { "fn": "sum", "column": "big", "as": "s" },
-                        { "fn": "avg", "column": "big", "as": "mean" }, { "fn": "max", "column": "s", "as": "last" },
-                    ],
-                });
-                failed_groups += usize::from(walk_groups(&twins, body).await);
+                let filter = [&filter, &certain][round % 2];
+                let body = groups(filter, order, &having, limit);
+                failed_groups += usize::from(twins.walk_groups(twins.any(&mut random, doors), &body).await);
             }
         }
         assert!(failed > ROUNDS / 10, "only {failed} of the questions failed: nothing was at stake");
@@ -142,66 +152,101 @@ fn no_answer_tells_which_rows_are_hidden_between() {
     });
 }
 
-/// Some pages from one end and back; whether one failed.
-async fn walk(twins: &[Caller; 2], condition: &str, order: &str, limit: &str, steps: &[Step]) -> bool {
-    let mut cursors: Option<[String; 2]> = None;
-    for (side, step) in steps {
-        let mut pages = Vec::new();
-        for (at, twin) in twins.iter().enumerate() {
-            let mut asked = vec![("filter", condition), ("limit", limit), ("side", side)];
-            if !order.is_empty() {
-                asked.push(("order", order));
-            }
-            if let Some(cursors) = &cursors {
-                asked.push(("cursor", &cursors[at]));
-            }
-            pages.push(twin.ask("/v1/tables/events/rows", &asked).await);
-        }
-        let told = format!("filter {condition}, order \"{order}\", limit {limit}, {side}, before the {step}");
-        assert_eq!(seen(&pages[0]), seen(&pages[1]), "{told}");
-        if pages[0].status != 200 {
-            return true;
-        }
-        let next: Vec<Value> = pages.iter().map(|page| page.json()["page"][*step].clone()).collect();
-        let [Some(left), Some(right)] = [next[0].as_str(), next[1].as_str()] else {
-            assert_eq!(next[0].is_null(), next[1].is_null(), "{told}");
-            return false;
-        };
-        cursors = Some([left.to_owned(), right.to_owned()]);
+fn groups(filter: &Value, order: &str, having: &Value, limit: u64) -> Value {
+    let mut body = json!({
+        "group_by": ["a"], "filter": filter, "having": having, "limit": limit,
+        "measures": [
+            { "fn": "count" }, { "fn": "sum", "column": "big" },
+            { "fn": "avg", "column": "big" }, { "fn": "max", "column": "s" },
+        ],
+    });
+    if !order.is_empty() {
+        body["order"] = json!(order);
     }
-    false
+    body
 }
 
-/// Some pages of groups; whether one failed.
-async fn walk_groups(twins: &[Caller; 2], body: Value) -> bool {
-    let mut bodies = [body.clone(), body];
-    for page in 0..PAGES_OF_GROUPS {
-        let mut answers = Vec::new();
-        for (twin, body) in twins.iter().zip(&bodies) {
-            answers.push(twin.post("/v1/tables/events/aggregate", body).await);
-        }
-        assert_eq!(seen(&answers[0]), seen(&answers[1]), "page {page} of {}", bodies[0]);
-        if answers[0].status != 200 {
-            return true;
-        }
-        for (body, answer) in bodies.iter_mut().zip(&answers) {
-            body["cursor"] = answer.json()["page"]["next_cursor"].clone();
-        }
-        if bodies[0]["cursor"].is_null() {
-            return false;
-        }
+/// What a group has more of.
+fn having_tree((column, more): (&str, i64)) -> Value {
+    json!({ "column": column, "op": "gt", "value": more })
+}
+
+/// Every door of both lakes.
+struct Twins(Vec<[Box<dyn Door>; 2]>);
+
+impl Twins {
+    fn of(lone: &Gateway, crowded: &Gateway) -> Self {
+        let doors = [lone, crowded].map(|lake| doors_for(lake, &lake.role_token("tenant")));
+        let [lone, crowded] = doors;
+        Self(lone.into_iter().zip(crowded).map(|(lone, crowded)| [lone, crowded]).collect())
     }
-    false
+
+    /// One of the first doors.
+    fn any(&self, random: &mut StdRng, first: usize) -> &[Box<dyn Door>; 2] {
+        &self.0[random.random_range(0..first)]
+    }
+
+    /// What both say, where they say the same.
+    async fn ask(
+        &self,
+        [lone, crowded]: &[Box<dyn Door>; 2],
+        line: &str,
+        cursors: [Option<Cursor<'_>>; 2],
+    ) -> [Outcome; 2] {
+        let asked = question(line).unwrap();
+        let (left, right) = join(lone.ask(&asked, cursors[0]), crowded.ask(&asked, cursors[1])).await;
+        let [left, right] = [left, right].map(|said| said.unwrap_or_else(|| panic!("no way to say {line}")));
+        assert_eq!(seen(&left), seen(&right), "{}: {line}, {cursors:?}", lone.name());
+        [left, right]
+    }
+
+    /// Some pages from one end and back; whether one failed.
+    async fn walk(&self, door: &[Box<dyn Door>; 2], body: &Value, steps: &[Step]) -> bool {
+        let mut texts: [Option<String>; 2] = [None, None];
+        for (side, step) in steps {
+            let mut body = body.clone();
+            body["side"] = json!(side);
+            let backward = *side == "before";
+            let cursors = [0, 1].map(|at| texts[at].as_deref().map(|text| Cursor { text, backward }));
+            let pages = self.ask(door, &format!("rows events {body}"), cursors).await;
+            if pages[0].code() != "answered" {
+                return true;
+            }
+            texts = pages.map(|page| if *step == "next" { page.next } else { page.prev });
+            if texts[0].is_none() {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Some pages of groups; whether one failed.
+    async fn walk_groups(&self, door: &[Box<dyn Door>; 2], body: &Value) -> bool {
+        let mut texts: [Option<String>; 2] = [None, None];
+        for _ in 0..PAGES_OF_GROUPS {
+            let cursors = [0, 1].map(|at| texts[at].as_deref().map(Cursor::forward));
+            let pages = self.ask(door, &format!("groups events {body}"), cursors).await;
+            if pages[0].code() != "answered" {
+                return true;
+            }
+            texts = pages.map(|page| page.next);
+            if texts[0].is_none() {
+                return false;
+            }
+        }
+        false
+    }
 }
 
 /// Everything but times, ids and what cursors hold, and which of several failing rows was met first.
-fn seen(answer: &Answer) -> Value {
-    let body = answer.json();
-    let page = &body["page"];
-    let length = |cursor: &Value| cursor.as_str().map(str::len);
-    json!({ "status": answer.status, "code": body["code"], "data": body["data"], "has_more": page["has_more"],
-        "has_previous": page["has_previous"], "next": length(&page["next_cursor"]),
-        "prev": length(&page["prev_cursor"]) })
+fn seen(outcome: &Outcome) -> Value {
+    let mut said = outcome.said.clone();
+    said.remove("tables");
+    if outcome.code() == "evaluation_failed" {
+        said.remove("message");
+    }
+    let length = |cursor: &Option<String>| cursor.as_ref().map(String::len);
+    json!({ "said": said, "types": outcome.types, "next": length(&outcome.next), "prev": length(&outcome.prev) })
 }
 
 /// A lake with the visible rows of one seed and, between them, the hidden rows of another.
