@@ -9,8 +9,11 @@ use arrow::array::{
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
+use futures::future::join_all;
 use serde_json::{Value, json};
 use sluice_tests::delta::HandTable;
+use sluice_tests::doors::question::question;
+use sluice_tests::doors::{Door, Outcome, doors_for};
 use sluice_tests::gateway::{Gateway, Setup, run};
 
 const ROWS: i64 = 60;
@@ -148,33 +151,94 @@ async fn gateway() -> Gateway {
     setup.start().await
 }
 
-/// Numbers as numbers, however many digits they are written with.
-fn plain(mut rows: Vec<Value>) -> Vec<Value> {
-    for row in &mut rows {
-        row["amount"] = json!(row["amount"].to_string().parse::<f64>().unwrap());
-        row["rate"] = json!(row["rate"].as_f64().unwrap());
+/// Values in the form of the expected ones: doors write what a double cannot hold as text, and numbers with as many digits
+/// as they like.
+fn plain(value: &Value, expected: &Value) -> Value {
+    match (value, expected) {
+        (Value::Object(members), Value::Object(known)) => {
+            let inner = |(name, value): (&String, &Value)| {
+                (name.clone(), plain(value, known.get(name).unwrap_or(&Value::Null)))
+            };
+            Value::Object(members.iter().map(inner).collect())
+        }
+        (Value::Array(items), Value::Array(known)) => {
+            items.iter().enumerate().map(|(at, item)| plain(item, known.get(at).unwrap_or(item))).collect()
+        }
+        (Value::String(text), Value::Number(_)) => number(text),
+        (Value::Number(digits), Value::Number(_)) => number(&digits.to_string()),
+        _ => value.clone(),
     }
-    rows
+}
+
+fn number(text: &str) -> Value {
+    text.parse::<f64>().map_or_else(|_| json!(text), |number| json!(number))
+}
+
+fn plain_rows(rows: &[Value], expected: &[Value]) -> Value {
+    plain(&json!(rows), &json!(expected))
+}
+
+/// What a door says, where it has a way to say the line.
+async fn said(door: &dyn Door, line: &str) -> Option<Outcome> {
+    door.ask(&question(line).unwrap(), None).await
+}
+
+async fn rows_at(door: &dyn Door, line: &str) -> Option<Vec<Value>> {
+    let outcome = said(door, line).await?;
+    assert_eq!(outcome.code(), "answered", "{}: {line}: {:?}", door.name(), outcome.said);
+    Some(outcome.said["rows"].as_array().unwrap().clone())
 }
 
 #[test]
 fn every_kind_of_mask_and_condition_is_what_the_documentation_says() {
     run(async {
         let gateway = gateway().await;
-        let masked = gateway.role("masked");
         let expected: Vec<Value> = (0..ROWS).filter_map(visible).collect();
         assert!((15..40).contains(&expected.len()), "{}", expected.len());
+        let same = plain_rows(&expected, &expected);
+        let masked = gateway.role("masked");
         let page = masked.get("/v1/tables/kinds/rows?order=id&limit=100").await.expect_status(200).data();
-        assert_eq!(plain(page), expected);
-        let sql = masked.sql("select * from kinds order by id").await.expect_status(200).data();
-        assert_eq!(plain(sql), expected);
-        let one = masked.get("/v1/tables/kinds/rows/4").await.expect_status(200).object();
-        assert_eq!(plain(vec![one]), vec![visible(4).unwrap()]);
-        for hidden in [1, 10, 12, 15, 20, 46] {
-            assert_eq!(masked.get(&format!("/v1/tables/kinds/rows/{hidden}")).await.status, 404, "{hidden}");
+        assert_eq!(plain_rows(&page, &expected), same);
+        for door in doors_for(&gateway, &gateway.role_token("masked")) {
+            let door = door.as_ref();
+            let page = rows_at(door, r#"rows kinds {"order":"id","limit":100}"#).await.unwrap();
+            assert_eq!(plain_rows(&page, &expected), same, "{}", door.name());
+            match rows_at(door, r#"sql {"sql":"select * from kinds order by id"}"#).await {
+                Some(rows) => assert_eq!(plain_rows(&rows, &expected), same, "{}", door.name()),
+                None => assert_eq!(door.name(), "GraphQL", "only documents have no SQL"),
+            }
+            let one = rows_at(door, "lookup kinds [4]").await.unwrap();
+            let fourth = [visible(4).unwrap()];
+            assert_eq!(plain_rows(&one, &fourth), plain_rows(&fourth, &fourth), "{}", door.name());
+            for hidden in [1, 10, 12, 15, 20, 46] {
+                let looked_up = said(door, &format!("lookup kinds [{hidden}]")).await.unwrap();
+                assert_eq!(looked_up.code(), "not_found", "{}: {hidden}", door.name());
+            }
         }
         gateway.shutdown().await;
     });
+}
+
+/// A condition as a tree and as text, with the rows that meet it.
+type Condition = (Value, &'static str, fn(&Value) -> bool);
+
+fn conditions() -> Vec<Condition> {
+    let eq = |column: &str, value: Value| json!({ "column": column, "op": "eq", "value": value });
+    vec![
+        (eq("profile.email", json!("****@home1.org")), "profile.email = '****@home1.org'", |row| {
+            row["profile"]["email"] == "****@home1.org"
+        }),
+        (eq("profile.email", json!("person5@home1.org")), "profile.email = 'person5@home1.org'", |_| false),
+        (eq("profile.score", json!(25)), "profile.score = 25", |row| row["profile"]["score"] == 25),
+        (eq("profile.score", json!(27)), "profile.score = 27", |_| false),
+        (eq("name", json!("N")), "name = 'N'", |row| row["name"] == "N"),
+        (eq("name", json!("n3")), "name = 'n3'", |_| false),
+        (eq("amount", json!(10)), "amount = 10", |row| row["amount"] == 10.0),
+        (eq("amount", json!(11)), "amount = 11.00", |_| false),
+        (eq("day", json!("2024-01-08")), "day = '2024-01-08'", |row| row["day"] == "2024-01-08"),
+        (eq("day", json!("2024-01-09")), "day = '2024-01-09'", |_| false),
+        (eq("ok", json!(true)), "ok", |_| false),
+    ]
 }
 
 #[test]
@@ -183,44 +247,67 @@ fn conditions_and_groups_meet_masked_fields() {
         let gateway = gateway().await;
         let masked = gateway.role("masked");
         let expected: Vec<Value> = (0..ROWS).filter_map(visible).collect();
-        for (condition, meets) in [
-            (
-                "profile.email = '****@home1.org'",
-                expected.iter().filter(|row| row["profile"]["email"] == "****@home1.org").count(),
-            ),
-            ("profile.email = 'person5@home1.org'", 0),
-            ("profile.score = 25", expected.iter().filter(|row| row["profile"]["score"] == 25).count()),
-            ("profile.score = 27", 0),
-            ("name = 'N'", expected.iter().filter(|row| row["name"] == "N").count()),
-            ("name = 'n3'", 0),
-            ("amount = 10", expected.iter().filter(|row| row["amount"] == 10.0).count()),
-            ("amount = 11.00", 0),
-            ("day = '2024-01-08'", expected.iter().filter(|row| row["day"] == "2024-01-08").count()),
-            ("day = '2024-01-09'", 0),
-            ("ok", 0),
-        ] {
-            let page = masked
-                .ask("/v1/tables/kinds/rows", &[("filter", condition), ("count", "exact"), ("limit", "1")])
-                .await;
+        let doors = doors_for(&gateway, &gateway.role_token("masked"));
+        for (tree, text, meets) in conditions() {
+            let meets = expected.iter().filter(|row| meets(row)).count();
+            let asked = [("filter", text), ("count", "exact"), ("limit", "1")];
+            let page = masked.ask("/v1/tables/kinds/rows", &asked).await;
             let total = page.expect_status(200).json()["page"]["total_rows"].as_u64().unwrap();
-            assert_eq!(total, meets as u64, "{condition}");
-            let sql = masked.sql(&format!("select count(*) as n from kinds where {condition}")).await;
-            assert_eq!(sql.expect_status(200).data()[0]["n"], json!(meets), "{condition}");
+            assert_eq!(total, meets as u64, "{text}");
+            let sql = masked.sql(&format!("select count(*) as n from kinds where {text}")).await;
+            assert_eq!(sql.expect_status(200).data()[0]["n"], json!(meets), "{text}");
+            for door in &doors {
+                let line = format!("rows kinds {}", json!({ "filter": tree, "count": "exact", "limit": 1 }));
+                let page = said(door.as_ref(), &line).await.unwrap();
+                assert_eq!(page.said["total_rows"], json!(meets), "{}: {text}", door.name());
+            }
         }
-        let groups =
-            json!({ "group_by": ["name"], "measures": [{ "fn": "count", "as": "n" }], "order": ["name"] });
-        let groups = masked.post("/v1/tables/kinds/aggregate", &groups).await.expect_status(200).data();
-        assert_eq!(
-            groups.iter().map(|group| group["name"].as_str().unwrap()).collect::<Vec<_>>(),
-            ["N", "X"]
-        );
-        for probe in ["profile.city = 'city4'", "city = 'city4'"] {
-            let page = masked.ask("/v1/tables/kinds/rows", &[("filter", probe)]).await;
-            assert_eq!((page.status, page.code().as_str()), (400, "unknown_column"), "{}", page.text());
-            assert!(!page.json()["hint"].to_string().contains("city"), "{}", page.text());
+        let groups = r#"aggregate kinds {"group_by":["name"],"measures":[{"fn":"count"}],"order":"name"}"#;
+        for door in &doors {
+            let door = door.as_ref();
+            let groups = rows_at(door, groups).await.unwrap();
+            let names: Vec<&str> = groups.iter().map(|group| group["name"].as_str().unwrap()).collect();
+            assert_eq!(names, ["N", "X"], "{}", door.name());
         }
-        let described = masked.get("/v1/tables/kinds").await.expect_status(200).text();
-        assert!(!described.contains("city"), "{described}");
+        hidden_fields_are_not_there(&gateway, &doors).await;
         gateway.shutdown().await;
     });
+}
+
+async fn hidden_fields_are_not_there(gateway: &Gateway, doors: &[Box<dyn Door>]) {
+    let masked = gateway.role("masked");
+    for probe in ["profile.city", "city"] {
+        let text = format!("{probe} = 'city4'");
+        let page = masked.ask("/v1/tables/kinds/rows", &[("filter", &text)]).await;
+        assert_eq!((page.status, page.code().as_str()), (400, "unknown_column"), "{}", page.text());
+        assert!(!page.json()["hint"].to_string().contains("city"), "{}", page.text());
+        let tree = json!({ "filter": { "column": probe, "op": "eq", "value": "city4" } });
+        let mut silent: Vec<&str> = Vec::new();
+        for door in doors {
+            let Some(refused) = said(door.as_ref(), &format!("rows kinds {tree}")).await else {
+                silent.push(door.name());
+                continue;
+            };
+            assert_eq!(refused.code(), "unknown_column", "{}: {probe}", door.name());
+            assert!(!refused.said["hint"].to_string().contains("city"), "{}: {probe}", door.name());
+        }
+        // A document calls a field of a struct that is not there by other words.
+        assert_eq!(silent, if probe == "city" { vec![] } else { vec!["GraphQL"] });
+    }
+    // Of a field that was never there the same is said.
+    let messages = ["city", "cite"].map(|name| {
+        let asked = format!("{{ kinds(where: {{profile: {{{name}: {{eq: \"x\"}}}}}}) {{ totalCount }} }}");
+        let masked = masked.clone();
+        async move {
+            let answer = masked.post("/graphql", &json!({ "query": asked })).await.json();
+            answer["errors"][0]["message"].as_str().unwrap().replace(name, "?")
+        }
+    });
+    let messages = join_all(messages).await;
+    assert_eq!(messages[0], messages[1]);
+    let described = masked.get("/v1/tables/kinds").await.expect_status(200).text();
+    assert!(!described.contains("city"), "{described}");
+    let types = json!({ "query": "{ __schema { types { name fields { name } inputFields { name } } } }" });
+    let types = masked.post("/graphql", &types).await.expect_status(200).text();
+    assert!(types.contains("score") && !types.contains("city"), "{types}");
 }
