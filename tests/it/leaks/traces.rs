@@ -13,44 +13,65 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
 use sluice_tests::delta::HandTable;
+use sluice_tests::doors::question::question;
+use sluice_tests::doors::{Cursor, doors_for};
 use sluice_tests::gateway::{Setup, run};
 
-use super::oracle::{pairs, secured};
+use super::oracle::{Pair, pairs, secured};
 use crate::accounts;
 
 #[test]
 fn a_cursor_shows_nothing_of_the_row_that_it_stands_on() {
     run(async {
         for pair in pairs().await {
-            let mut lengths: Vec<usize> = Vec::new();
-            for order in ["", "&order=ssn,id", "&order=email,id", "&order=note,day_text,id"] {
-                let page = pair
-                    .secured
-                    .get(&format!("/v1/tables/accounts/rows?limit=3{order}"))
-                    .await
-                    .expect_status(200)
-                    .json();
-                let cursor = page["page"]["next_cursor"].as_str().unwrap().to_owned();
-                lengths.push(cursor.len());
-                let decoded =
-                    URL_SAFE_NO_PAD.decode(&cursor).or_else(|_| STANDARD.decode(&cursor)).unwrap_or_default();
-                for bytes in [cursor.as_bytes(), &decoded] {
-                    for word in ["SECRET", "accounts", "part-", ".parquet", "person", "alice"] {
-                        let found = bytes.windows(word.len()).any(|window| window == word.as_bytes());
-                        assert!(!found, "{word} in the cursor of {order}");
-                    }
+            for order in ["id", "ssn,id", "email,id", "note,day_text,id"] {
+                for cursors in [cursors_of(pair, order).await, edges_of(pair, order).await] {
+                    cursors.iter().for_each(|cursor| shows_nothing(cursor));
                 }
-                let same = pair.secured.get(&format!("/v1/tables/accounts/rows?limit=3{order}")).await.json();
-                assert_ne!(
-                    same["page"]["next_cursor"].as_str().unwrap(),
-                    cursor,
-                    "a cursor is sealed afresh each time"
-                );
+                let (some, others) = (cursors_of(pair, order).await, cursors_of(pair, order).await);
+                assert_eq!(some.len(), 3, "every door");
+                for cursor in &some {
+                    assert!(!others.contains(cursor), "a cursor is sealed afresh each time");
+                }
             }
-            assert!(lengths.iter().all(|length| *length > 60), "{lengths:?}");
         }
     });
 }
+
+/// The cursor of the same page at every door.
+async fn cursors_of(pair: &Pair, order: &str) -> Vec<String> {
+    let body = json!({ "limit": 3, "order": order });
+    let page = pair.secured.post("/v1/tables/accounts/query", &body).await.expect_status(200).json();
+    let mut cursors = vec![page["page"]["next_cursor"].as_str().unwrap().to_owned()];
+    let line = question(&format!("rows accounts {body}")).unwrap();
+    for [secured, _] in &pair.doors {
+        cursors.push(secured.ask(&line, None).await.unwrap().next.unwrap());
+    }
+    cursors
+}
+
+/// Those of each row, which documents have.
+async fn edges_of(pair: &Pair, order: &str) -> Vec<String> {
+    let keys: Vec<String> = order.split(',').map(|name| format!("{{column: {name}}}")).collect();
+    let page = format!("accounts(first: 3, orderBy: [{}]) {{ edges {{ cursor }} }}", keys.join(", "));
+    let answer = pair.secured.post("/graphql", &json!({ "query": format!("{{ {page} }}") })).await.json();
+    let edges = answer["data"]["accounts"]["edges"].as_array().unwrap();
+    edges.iter().map(|edge| edge["cursor"].as_str().unwrap().to_owned()).collect()
+}
+
+fn shows_nothing(cursor: &str) {
+    assert!(cursor.len() > 60, "{cursor}");
+    let decoded = URL_SAFE_NO_PAD.decode(cursor).or_else(|_| STANDARD.decode(cursor)).unwrap_or_default();
+    for bytes in [cursor.as_bytes(), &decoded] {
+        for word in ["SECRET", "accounts", "part-", ".parquet", "person", "alice"] {
+            let found = bytes.windows(word.len()).any(|window| window == word.as_bytes());
+            assert!(!found, "{word} in the cursor {cursor}");
+        }
+    }
+}
+
+/// Words for how much was looked at.
+const TELLING: [&str; 4] = ["row", "scan", "bytes", "group"];
 
 #[test]
 fn sizes_are_shown_to_nobody_who_is_filtered() {
@@ -64,13 +85,29 @@ fn sizes_are_shown_to_nobody_who_is_filtered() {
                 pair.secured.get("/v1/tables/accounts/rows?limit=1&count=exact").await.expect_status(200);
             let total = page.json()["page"]["total_rows"].as_i64().unwrap();
             assert!(total < accounts::ROWS, "{total}");
-            for (name, value) in &page.headers {
+            let document = json!({ "query": "{ accounts(first: 1) { totalCount nodes { id } } }" });
+            let document = pair.secured.post("/graphql", &document).await.expect_status(200);
+            for (name, value) in page.headers.iter().chain(&document.headers) {
                 let value = value.to_str().unwrap_or_default();
-                assert!(
-                    !["row", "scan", "bytes", "group"].iter().any(|word| name.as_str().contains(word)),
-                    "{name}: {value}"
-                );
+                assert!(!TELLING.iter().any(|word| name.as_str().contains(word)), "{name}: {value}");
             }
+            let told = document.json()["extensions"].to_string();
+            assert!(!TELLING.iter().any(|word| told.contains(word)), "{told}");
+            let [grpc, _] = &pair.doors[0];
+            let described = grpc.ask(&question("describe accounts").unwrap(), None).await.unwrap();
+            let table = &described.said["description"]["table"];
+            assert!(table["rows"].is_null() && table["bytes"].is_null(), "{table}");
+            let listed = grpc.ask(&question("tables").unwrap(), None).await.unwrap();
+            let table = &listed.said["description"][0];
+            assert!(table["rows"].is_null() && table["bytes"].is_null(), "{table}");
+            let line = question(r#"rows accounts {"limit":1}"#).unwrap();
+            let head = grpc.ask(&line, None).await.unwrap().raw;
+            let head =
+                String::from_utf8_lossy(head.split(|byte| *byte == b'\n').next().unwrap()).into_owned();
+            assert!(
+                head.contains("x-request-id") && !TELLING.iter().any(|word| head.contains(word)),
+                "{head}"
+            );
         }
     });
 }
@@ -92,6 +129,13 @@ fn the_order_of_an_unordered_page_does_not_rank_masked_values() {
         assert_eq!(ids(gateway.role("admin").walk("accounts", &[("limit", "30")]).await), physical);
         let shuffled = ids(gateway.role("alice").walk("accounts", &[("limit", "30")]).await);
         assert_ne!(shuffled, physical);
+        for door in doors_for(&gateway, &gateway.role_token("alice")) {
+            let page = question(r#"rows accounts {"limit":1000,"select":["id"]}"#).unwrap();
+            let page = door.ask(&page, None).await.unwrap();
+            let rows = page.said["rows"].as_array().unwrap().iter();
+            let told: Vec<i64> = rows.map(|row| row["id"].as_str().unwrap().parse().unwrap()).collect();
+            assert_eq!(told, shuffled, "{}", door.name());
+        }
         let mut sorted = shuffled.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, physical, "every row once");
@@ -113,6 +157,12 @@ fn a_tightened_policy_holds_for_the_next_request_and_for_open_cursors() {
         let alice = accounts::caller(&gateway, "alice");
         let page = alice.get("/v1/tables/accounts/rows?limit=3").await.expect_status(200).json();
         let cursor = page["page"]["next_cursor"].as_str().unwrap().to_owned();
+        let doors = doors_for(&gateway, &accounts::token(&gateway, "alice"));
+        let line = question(r#"rows accounts {"limit":5}"#).unwrap();
+        for door in &doors {
+            let page = door.ask(&line, None).await.unwrap();
+            assert!(page.said["rows"][0]["day_text"].is_string(), "{}", door.name());
+        }
         let tightened = accounts::POLICIES.replace("note: null", "note: null\n          day_text: null");
         std::fs::write(gateway.directory.join("policies.yaml"), tightened).unwrap();
         sluice_tests::waiting::until("the tightened policy applies", || async {
@@ -122,6 +172,12 @@ fn a_tightened_policy_holds_for_the_next_request_and_for_open_cursors() {
         .await;
         let next = alice.ask("/v1/tables/accounts/rows", &[("limit", "3"), ("cursor", &cursor)]).await;
         assert_eq!((next.status, next.code().as_str()), (400, "cursor_mismatch"), "{}", next.text());
+        for door in &doors {
+            let page = door.ask(&line, None).await.unwrap();
+            assert!(page.said["rows"][0]["day_text"].is_null(), "{}", door.name());
+            let next = door.ask(&line, Some(Cursor::forward(&cursor))).await.unwrap();
+            assert_eq!(next.code(), "cursor_mismatch", "{}", door.name());
+        }
         gateway.shutdown().await;
     });
 }
