@@ -2,11 +2,14 @@
 //! hand, to a role without any policy; for every question both must give the same rows, types and
 //! errors, word for word, at every door that can be asked it.
 
+mod documents;
 mod essence;
 mod generated;
 mod masks;
 mod oracle;
 mod partitions;
 mod probes;
+mod relations;
+mod shop;
 mod traces;
 mod twins;
