@@ -2,9 +2,12 @@
 //! hand, to a role without any policy; for every question both must give the same rows, types and
 //! errors, word for word, at every door that can be asked it.
 
+mod bytes;
+mod clairvoyance;
 mod documents;
 mod essence;
 mod generated;
+mod introspection;
 mod masks;
 mod oracle;
 mod partitions;
