@@ -11,6 +11,7 @@ mod introspection;
 mod masks;
 mod oracle;
 mod partitions;
+mod persisted;
 mod probes;
 mod relations;
 mod shop;

@@ -38,9 +38,14 @@ fn a_document_that_was_sent_once_is_known_by_its_hash() {
         let extensions = body(None, &known)["extensions"].to_string();
         let by_get = analyst.ask("/graphql", &[("extensions", &extensions)]).await.expect_status(200).json();
         assert_eq!(first["data"], by_get["data"]);
-        // The text is no right: for this role the table is not there.
-        let partner = post(&gateway.role("partner"), &body(None, &known)).await.expect_status(400);
-        assert_eq!(code(&partner), "not_found");
+        // The text is no right: for this role the table is not there, and neither is the document.
+        let partner = gateway.role("partner");
+        let by_hash = post(&partner, &body(None, &known)).await.expect_status(400);
+        assert_eq!(code(&by_hash), "persisted_query_not_found");
+        let whole = post(&partner, &body(Some(text), &known)).await.expect_status(400);
+        assert_eq!(code(&whole), "not_found");
+        let again = post(&partner, &body(None, &known)).await.expect_status(400);
+        assert_eq!(code(&again), "persisted_query_not_found");
     });
 }
 

@@ -146,11 +146,12 @@ impl Call {
 
     /// The plan of what is asked, for what the caller's role sees.
     async fn planned(&self, door: &Arc<GraphqlDoor>, asked: Asked, method: &Method) -> Result<Plan, Refused> {
-        let text = door.persisted.text(&asked).map_err(|error| match error.code {
+        let shape = door.service.shape(&self.caller, None).await?;
+        let seen = *shape.digest();
+        let text = door.persisted.text(&asked, &seen).map_err(|error| match error.code {
             ErrorCode::PersistedQueryNotFound => Refused::from(DoorError::from(error)),
             _ => error.into(),
         })?;
-        let shape = door.service.shape(&self.caller, None).await?;
         let schema = door.schemas.of(&shape).await?;
         let (owned, method) = (Arc::clone(door), method.clone());
         let work = move || {
@@ -158,7 +159,7 @@ impl Call {
             let plan = plan(&asked, &document, &schema, &owned.config, &owned.limits)?;
             // A method that only reads leaves nothing behind.
             if method == Method::POST && asked.query.is_some() && asked.hash.is_some() {
-                owned.persisted.keep(text);
+                owned.persisted.keep(seen, text);
             }
             Ok::<Plan, Refused>(plan)
         };

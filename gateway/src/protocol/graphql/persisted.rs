@@ -1,6 +1,7 @@
 //! Where the text of a document comes from: owns keeping those that callers sent, within a bound of memory, and that
 //! nothing but listed ones runs where there is a list. What is kept is texts, not rights: each is validated anew for
-//! whoever asks for it. Does not read requests.
+//! whoever asks for it, and known only to those who see what its sender saw, since that it was valid for somebody tells
+//! of every name in it. Does not read requests.
 
 use std::sync::Arc;
 
@@ -15,9 +16,11 @@ use crate::query::error::{ErrorCode, QueryError};
 
 /// SHA-256 of a text.
 type Hash = [u8; 32];
+/// Digest of what a role sees.
+type Shape = [u8; 32];
 
 /// Bytes that a text takes besides its own.
-const ENTRY_BYTES: usize = 128;
+const ENTRY_BYTES: usize = 160;
 
 /// The documents of all callers.
 #[derive(Debug)]
@@ -28,7 +31,7 @@ enum Source {
     /// Documents are always sent whole.
     Sent,
     /// They are sent, and known by their hash from then on.
-    Kept(Cache<Hash, Arc<str>>),
+    Kept(Cache<(Shape, Hash), Arc<str>>),
     /// They are those of a list.
     Listed(watch::Receiver<Arc<AllowList>>),
 }
@@ -36,7 +39,8 @@ enum Source {
 impl Persisted {
     /// No document yet, or those of a list where there is one.
     pub fn new(config: &GraphqlConfig, list: Option<watch::Receiver<Arc<AllowList>>>) -> Self {
-        let weigher = |_: &Hash, text: &Arc<str>| u32::try_from(text.len() + ENTRY_BYTES).unwrap_or(u32::MAX);
+        let weigher =
+            |_: &(Shape, Hash), text: &Arc<str>| u32::try_from(text.len() + ENTRY_BYTES).unwrap_or(u32::MAX);
         let cache = || Cache::builder().max_capacity(config.persisted_bytes_max).weigher(weigher).build();
         Self(match list {
             Some(list) => Source::Listed(list),
@@ -45,12 +49,12 @@ impl Persisted {
         })
     }
 
-    /// The text of the document that is asked for: all that may ever run of a request.
+    /// The text of the document that whoever sees a shape asks for: all that may ever run of a request.
     ///
     /// # Errors
     /// `document_not_allowed`: one that is not on the list, where there is one. `persisted_query_not_found`: a hash
     /// alone of which no text is kept. `invalid_request`: a text of another hash, or no document.
-    pub(super) fn text(&self, asked: &Asked) -> Result<Arc<str>, QueryError> {
+    pub(super) fn text(&self, asked: &Asked, shape: &Shape) -> Result<Arc<str>, QueryError> {
         if let Source::Listed(list) = &self.0 {
             return listed(&list.borrow(), asked);
         }
@@ -59,7 +63,7 @@ impl Persisted {
             (Some(text), None) => Ok(text.into()),
             (Some(text), Some(hash)) if sha256(text) == hash => Ok(text.into()),
             (Some(_), Some(_)) => Err(invalid("\"sha256Hash\" is not that of \"query\"")),
-            (None, Some(hash)) => self.kept().and_then(|kept| kept.get(&hash)).ok_or_else(|| {
+            (None, Some(hash)) => self.kept().and_then(|kept| kept.get(&(*shape, hash))).ok_or_else(|| {
                 // The words that clients look for.
                 QueryError::new(ErrorCode::PersistedQueryNotFound, "PersistedQueryNotFound")
                     .with_hint("send the document along with its hash")
@@ -72,14 +76,14 @@ impl Persisted {
         }
     }
 
-    /// Keeps a text that was valid for somebody.
-    pub(super) fn keep(&self, text: Arc<str>) {
+    /// Keeps a text that was valid for somebody who sees that shape.
+    pub(super) fn keep(&self, shape: Shape, text: Arc<str>) {
         if let Some(kept) = self.kept() {
-            kept.insert(sha256(&text), text);
+            kept.insert((shape, sha256(&text)), text);
         }
     }
 
-    const fn kept(&self) -> Option<&Cache<Hash, Arc<str>>> {
+    const fn kept(&self) -> Option<&Cache<(Shape, Hash), Arc<str>>> {
         match &self.0 {
             Source::Kept(kept) => Some(kept),
             Source::Sent | Source::Listed(_) => None,
@@ -129,6 +133,8 @@ mod tests {
 
     use super::*;
 
+    const SHAPE: Shape = [7; 32];
+
     fn asked(text: Option<&str>, hash: Option<&str>) -> Asked {
         Asked {
             query: text.map(str::to_owned),
@@ -155,14 +161,17 @@ mod tests {
     fn a_text_is_found_by_its_hash_once_it_is_kept() {
         let persisted = persisted(&GraphqlConfig::default());
         let (text, hash) = ("{ __typename }", hex("{ __typename }"));
-        let missing = persisted.text(&asked(None, Some(&hash))).unwrap_err();
+        let missing = persisted.text(&asked(None, Some(&hash)), &SHAPE).unwrap_err();
         assert_eq!(
             (missing.code, missing.message.as_str()),
             (ErrorCode::PersistedQueryNotFound, "PersistedQueryNotFound")
         );
-        persisted.keep(persisted.text(&asked(Some(text), Some(&hash))).unwrap());
+        persisted.keep(SHAPE, persisted.text(&asked(Some(text), Some(&hash)), &SHAPE).unwrap());
+        // Who sees something else is not told that anybody sent it.
+        let other = persisted.text(&asked(None, Some(&hash)), &[8; 32]).unwrap_err();
+        assert_eq!((other.code, other.message), (missing.code, missing.message));
         for hash in [hash.to_uppercase(), hash] {
-            assert_eq!(&*persisted.text(&asked(None, Some(&hash))).unwrap(), text);
+            assert_eq!(&*persisted.text(&asked(None, Some(&hash)), &SHAPE).unwrap(), text);
         }
     }
 
@@ -170,17 +179,21 @@ mod tests {
     fn a_hash_of_another_text_is_refused() {
         let persisted = persisted(&GraphqlConfig::default());
         assert_eq!(
-            code(persisted.text(&asked(Some("{ b }"), Some(&hex("{ a }"))))),
+            code(persisted.text(&asked(Some("{ b }"), Some(&hex("{ a }"))), &SHAPE)),
             ErrorCode::InvalidRequest
         );
-        assert_eq!(code(persisted.text(&asked(None, None))), ErrorCode::InvalidRequest);
+        assert_eq!(code(persisted.text(&asked(None, None), &SHAPE)), ErrorCode::InvalidRequest);
     }
 
     #[test]
     fn hashes_are_hexadecimal() {
         let persisted = persisted(&GraphqlConfig::default());
         for hash in ["0a".to_owned(), "+1".repeat(32), "\u{e9}".repeat(32), hex("{ a }") + "0"] {
-            assert_eq!(code(persisted.text(&asked(None, Some(&hash)))), ErrorCode::InvalidRequest, "{hash}");
+            assert_eq!(
+                code(persisted.text(&asked(None, Some(&hash)), &SHAPE)),
+                ErrorCode::InvalidRequest,
+                "{hash}"
+            );
         }
     }
 
@@ -188,8 +201,8 @@ mod tests {
     fn an_id_names_nothing_without_a_list() {
         let persisted = persisted(&GraphqlConfig::default());
         let by_id = |query| Asked { document_id: Some("a".to_owned()), ..asked(query, None) };
-        assert!(persisted.text(&by_id(None)).unwrap_err().message.contains("documentId"));
-        assert_eq!(&*persisted.text(&by_id(Some("{ a }"))).unwrap(), "{ a }");
+        assert!(persisted.text(&by_id(None), &SHAPE).unwrap_err().message.contains("documentId"));
+        assert_eq!(&*persisted.text(&by_id(Some("{ a }")), &SHAPE).unwrap(), "{ a }");
     }
 
     #[test]
@@ -198,11 +211,11 @@ mod tests {
         let full = GraphqlConfig { persisted_bytes_max: 1, ..Default::default() };
         for config in [off, full] {
             let persisted = persisted(&config);
-            persisted.keep("{ a }".into());
+            persisted.keep(SHAPE, "{ a }".into());
             if let Some(kept) = persisted.kept() {
                 kept.run_pending_tasks();
             }
-            assert!(persisted.text(&asked(None, Some(&hex("{ a }")))).is_err());
+            assert!(persisted.text(&asked(None, Some(&hex("{ a }"))), &SHAPE).is_err());
         }
     }
 
@@ -211,12 +224,12 @@ mod tests {
         let (_changes, list) = watch::channel(Arc::new(AllowList::default()));
         let persisted = Persisted::new(&GraphqlConfig::default(), Some(list));
         let text = "{ __typename }";
-        persisted.keep(text.into());
+        persisted.keep(SHAPE, text.into());
         for asked in
             [asked(Some(text), None), asked(None, Some(&hex(text))), asked(Some(text), Some(&hex(text)))]
         {
-            assert_eq!(code(persisted.text(&asked)), ErrorCode::DocumentNotAllowed, "{asked:?}");
+            assert_eq!(code(persisted.text(&asked, &SHAPE)), ErrorCode::DocumentNotAllowed, "{asked:?}");
         }
-        assert_eq!(code(persisted.text(&asked(None, None))), ErrorCode::InvalidRequest);
+        assert_eq!(code(persisted.text(&asked(None, None), &SHAPE)), ErrorCode::InvalidRequest);
     }
 }
