@@ -40,6 +40,10 @@ pub struct CatalogConfig {
     pub retained_versions_max: usize,
     /// How long a superseded version is kept after its last use, in milliseconds.
     pub retained_ms: u64,
+    /// Newest commits of each table of which it is remembered what they added, for its followers.
+    pub retained_changes_max: usize,
+    /// Files that these commits added, all together of each table; the newest commit is remembered whatever it added.
+    pub retained_change_files_max: usize,
     /// Memory for deletion vectors of all tables, in bytes.
     pub deletion_vectors_bytes_max: u64,
 }
@@ -60,6 +64,8 @@ impl Default for CatalogConfig {
             followed_commit_bytes_max: 256 * 1024 * 1024,
             retained_versions_max: 32,
             retained_ms: 3_600_000,
+            retained_changes_max: 64,
+            retained_change_files_max: 100_000,
             deletion_vectors_bytes_max: 64 * 1024 * 1024,
         }
     }
@@ -106,7 +112,7 @@ impl CatalogConfig {
         faults
     }
 
-    const fn ceilings(&self) -> [(&'static str, u64, u64); 10] {
+    const fn ceilings(&self) -> [(&'static str, u64, u64); 12] {
         [
             ("poll_interval_ms", self.poll_interval_ms, TIME_MS_CEILING),
             ("discover_interval_ms", self.discover_interval_ms, TIME_MS_CEILING),
@@ -117,6 +123,8 @@ impl CatalogConfig {
             ("followed_commit_bytes_max", self.followed_commit_bytes_max, BYTES_CEILING),
             ("retained_versions_max", self.retained_versions_max as u64, COUNT_CEILING),
             ("retained_ms", self.retained_ms, TIME_MS_CEILING),
+            ("retained_changes_max", self.retained_changes_max as u64, COUNT_CEILING),
+            ("retained_change_files_max", self.retained_change_files_max as u64, COUNT_CEILING),
             ("deletion_vectors_bytes_max", self.deletion_vectors_bytes_max, BYTES_CEILING),
         ]
     }

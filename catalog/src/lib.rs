@@ -2,6 +2,7 @@
 //! deletion vectors and committing. Knows nothing of policies, queries or how rows are read.
 
 pub mod catalog;
+pub mod changes;
 pub mod commit;
 pub mod config;
 pub mod data_file;

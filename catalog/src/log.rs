@@ -12,6 +12,7 @@ use crate::store::Location;
 
 pub(crate) mod actions;
 pub(crate) mod assemble;
+mod delta;
 pub(crate) mod engine;
 pub(crate) mod follow;
 pub(crate) mod history;

@@ -50,6 +50,12 @@ impl Snapshot {
         Self { source, metadata, version, committed_at, files, num_rows, num_bytes }
     }
 
+    /// The same version with no other files than these, which are some of its own in canonical order.
+    pub(crate) fn with_files(&self, files: Arc<[Arc<DataFile>]>) -> Self {
+        let Self { source, metadata, version, committed_at, .. } = self;
+        Self::new(Arc::clone(source), Arc::clone(metadata), *version, *committed_at, files)
+    }
+
     pub(crate) const fn metadata(&self) -> &Arc<TableMetadata> {
         &self.metadata
     }

@@ -1,5 +1,5 @@
-//! One table of the catalog: owns its last good snapshot, its state of health and its older
-//! versions. Does not decide when to look at the log.
+//! One table of the catalog: owns its last good snapshot, its state of health, its older
+//! versions and what its newest commits added. Does not decide when to look at the log.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,13 +10,14 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use url::Url;
 
+use crate::changes::{CommitDelta, FollowPlace, RetainedChanges};
 use crate::config::CatalogConfig;
 use crate::definition::TableDefinition;
 use crate::deletion_vector::DeletionVectors;
 use crate::error::CatalogError;
 use crate::log::engine::LogExecutor;
-use crate::log::follow::{FollowLimits, Followed, LogPosition, follow};
-use crate::log::load::{Loaded, load};
+use crate::log::follow::{Advanced, FollowLimits, Followed, LogPosition, follow};
+use crate::log::load::load;
 use crate::log::{LogSource, history};
 use crate::snapshot::Snapshot;
 use crate::store::{Location, Stores};
@@ -57,6 +58,8 @@ pub(crate) struct TableContext {
     pub(crate) load_timeout: Duration,
     pub(crate) retained_versions_max: usize,
     pub(crate) retained_idle_max: Duration,
+    pub(crate) retained_changes_max: usize,
+    pub(crate) retained_change_files_max: usize,
 }
 
 impl TableContext {
@@ -73,6 +76,8 @@ impl TableContext {
             load_timeout: config.load_timeout(),
             retained_versions_max: config.retained_versions_max,
             retained_idle_max: Duration::from_millis(config.retained_ms),
+            retained_changes_max: config.retained_changes_max,
+            retained_change_files_max: config.retained_change_files_max,
         }
     }
 }
@@ -88,7 +93,17 @@ struct State {
 /// What one look at the log found.
 enum Look {
     Unchanged,
-    Found { loaded: Loaded, complete: bool },
+    Found(Found),
+}
+
+/// A newer version, or one of a table made anew.
+struct Found {
+    snapshot: Arc<Snapshot>,
+    position: LogPosition,
+    /// What led there from the version before; `None` when it was loaded afresh.
+    deltas: Option<Vec<CommitDelta>>,
+    /// The log was seen to end there.
+    complete: bool,
 }
 
 /// A table that is declared or was discovered.
@@ -100,6 +115,7 @@ pub struct Table {
     source: ArcSwapOption<LogSource>,
     state: ArcSwap<State>,
     retained: Mutex<RetainedVersions>,
+    changes: Mutex<RetainedChanges>,
     /// Held while the log is looked at: looks follow one another.
     position: tokio::sync::Mutex<Option<LogPosition>>,
 }
@@ -118,6 +134,7 @@ impl Table {
         let problem = Some(StaleReason { since: SystemTime::now(), reason });
         let state = State { problem, ..State::default() };
         let retained = RetainedVersions::new(context.retained_versions_max, context.retained_idle_max);
+        let changes = RetainedChanges::new(context.retained_changes_max, context.retained_change_files_max);
         Self {
             definition,
             context,
@@ -125,6 +142,7 @@ impl Table {
             source: ArcSwapOption::new(source),
             state: ArcSwap::from_pointee(state),
             retained: Mutex::new(retained),
+            changes: Mutex::new(changes),
             position: tokio::sync::Mutex::new(None),
         }
     }
@@ -213,6 +231,12 @@ impl Table {
         self.at_version(version).await
     }
 
+    /// The change that comes next after `place`, and the place after that; `None` while there is none. From a place
+    /// that is too long ago, or of a table that was here before, it leads to the newest version and is not exact.
+    pub fn change_after(&self, place: &FollowPlace) -> Option<(FollowPlace, CommitDelta)> {
+        self.changes().after(place)
+    }
+
     /// Looks at the log once, and says whether anything that readers see has changed. On failure
     /// the last good version stays, marked stale.
     pub async fn refresh(&self) -> Result<bool, CatalogError> {
@@ -239,9 +263,9 @@ impl Table {
             let started = (SystemTime::now(), Instant::now());
             match self.in_time(self.look(&source, position.as_ref())).await {
                 Ok(Look::Unchanged) => return Ok(self.settle(None, started) || changed),
-                Ok(Look::Found { loaded, complete }) => {
-                    changed |= self.settle(Some(loaded.snapshot), started);
-                    *position = Some(loaded.position);
+                Ok(Look::Found(Found { snapshot, position: reached, deltas, complete })) => {
+                    changed |= self.settle(Some((snapshot, deltas)), started);
+                    *position = Some(reached);
                     if complete {
                         return Ok(changed);
                     }
@@ -274,20 +298,26 @@ impl Table {
         if let (Some(current), Some(position)) = (self.current(), position) {
             match follow(source, &current, position, self.context.limits).await? {
                 Followed::Unchanged => return Ok(Look::Unchanged),
-                Followed::Advanced { snapshot, position, complete } => {
-                    return Ok(Look::Found { loaded: Loaded { snapshot, position }, complete });
+                Followed::Advanced(Advanced { snapshot, position, deltas, complete }) => {
+                    return Ok(Look::Found(Found { snapshot, position, deltas: Some(deltas), complete }));
                 }
                 Followed::Reload => {}
             }
         }
-        Ok(Look::Found { loaded: load(source, None).await?, complete: true })
+        let loaded = load(source, None).await?;
+        let (snapshot, position) = (loaded.snapshot, loaded.position);
+        Ok(Look::Found(Found { snapshot, position, deltas: None, complete: true }))
     }
 
-    /// Takes a good look's outcome over; `None` is the version that was there before.
-    fn settle(&self, snapshot: Option<Arc<Snapshot>>, started: (SystemTime, Instant)) -> bool {
+    /// Takes a good look's outcome over: a version and what led there; `None` is the version that was there before.
+    fn settle(
+        &self,
+        found: Option<(Arc<Snapshot>, Option<Vec<CommitDelta>>)>,
+        started: (SystemTime, Instant),
+    ) -> bool {
         let before = self.state.load_full();
         let mut changed = before.problem.is_some();
-        if let (Some(new), Some(old)) = (&snapshot, &before.snapshot) {
+        if let (Some((new, _)), Some(old)) = (&found, &before.snapshot) {
             let mut retained = self.retained();
             if new.table_id() == old.table_id() && new.version() > old.version() {
                 retained.keep_superseded(Arc::clone(old), started.1);
@@ -295,9 +325,14 @@ impl Table {
                 retained.clear();
             }
         }
-        changed |= snapshot.is_some();
-        let snapshot = snapshot.or_else(|| before.snapshot.clone());
+        changed |= found.is_some();
+        let snapshot = found.as_ref().map(|(new, _)| Arc::clone(new)).or_else(|| before.snapshot.clone());
         self.state.store(Arc::new(State { snapshot, problem: None, verified: Some(started) }));
+        match found {
+            Some((_, Some(deltas))) => self.changes().go_on(deltas),
+            Some((loaded, None)) => self.changes().begin(&loaded),
+            None => {}
+        }
         if changed {
             self.announce();
         }
@@ -343,6 +378,10 @@ impl Table {
     ) -> Result<T, CatalogError> {
         let limit = self.context.load_timeout;
         tokio::time::timeout(limit, work).await.unwrap_or(Err(CatalogError::Timeout { limit }))
+    }
+
+    fn changes(&self) -> std::sync::MutexGuard<'_, RetainedChanges> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn retained(&self) -> std::sync::MutexGuard<'_, RetainedVersions> {

@@ -19,6 +19,8 @@ pub(crate) struct CommitActions {
     /// file list alone does not tell the version's state.
     pub(crate) needs_reload: bool,
     pub(crate) in_commit_timestamp: Option<i64>,
+    /// It brings an older version back.
+    pub(crate) restores: bool,
 }
 
 /// A file that becomes live.
@@ -32,6 +34,13 @@ pub(crate) struct AddAction {
     pub(crate) modification_time: i64,
     pub(crate) stats: Option<String>,
     pub(crate) deletion_vector: Option<VectorFields>,
+    /// False of rows that were in the table before. The protocol requires it.
+    #[serde(default = "changes_data")]
+    pub(crate) data_change: bool,
+}
+
+const fn changes_data() -> bool {
+    true
 }
 
 /// A file that ceases to be live.
@@ -57,6 +66,8 @@ pub(crate) struct VectorFields {
 #[serde(rename_all = "camelCase")]
 struct CommitInfo {
     in_commit_timestamp: Option<i64>,
+    /// A name by convention; the protocol lets it be anything.
+    operation: Option<Box<RawValue>>,
 }
 
 impl VectorFields {
@@ -98,8 +109,9 @@ fn parse_line(line: &str, actions: &mut CommitActions) -> Result<(), serde_json:
             "add" => actions.adds.push(read(value)?),
             "remove" => actions.removes.push(read(value)?),
             "commitInfo" => {
-                actions.in_commit_timestamp =
-                    read::<CommitInfo>(value)?.in_commit_timestamp.or(actions.in_commit_timestamp);
+                let info: CommitInfo = read(value)?;
+                actions.in_commit_timestamp = info.in_commit_timestamp.or(actions.in_commit_timestamp);
+                actions.restores |= info.operation.is_some_and(|name| name.get() == r#""RESTORE""#);
             }
             "txn" | "domainMetadata" | "cdc" => {}
             _ => actions.needs_reload = true,
@@ -124,16 +136,33 @@ mod tests {
             "\n\n",
             r#"{"add":{"path":"a","partitionValues":{"p":null},"size":1,"modificationTime":2,"dataChange":true,"tags":{}}}"#,
             "\n",
+            r#"{"add":{"path":"c","partitionValues":{},"size":1,"modificationTime":2,"dataChange":false}}"#,
+            "\n",
             r#"{"remove":{"path":"b","dataChange":true},"add":null}"#,
             "\n",
             r#"{"txn":{"appId":"x","version":1}}"#,
         );
         let actions = parse(3, text.as_bytes()).unwrap();
-        assert_eq!((actions.adds.len(), actions.removes.len()), (1, 1));
+        assert_eq!(actions.adds.iter().map(|add| add.data_change).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(actions.removes.len(), 1);
         assert_eq!(actions.in_commit_timestamp, Some(12));
-        assert!(!actions.needs_reload);
+        assert!(!actions.needs_reload && !actions.restores);
         for line in [r#"{"metaData":{"id":"1"}}"#, r#"{"protocol":{}}"#, r#"{"news":1}"#] {
             assert!(parse(3, line.as_bytes()).unwrap().needs_reload, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_restore_is_known_by_its_name_and_other_names_may_be_anything() {
+        for (operation, restores) in [
+            (r#""RESTORE""#, true),
+            (r#""MERGE""#, false),
+            ("7", false),
+            ("null", false),
+            (r#"{"a":[]}"#, false),
+        ] {
+            let text = format!(r#"{{"commitInfo":{{"operation":{operation}}}}}"#);
+            assert_eq!(parse(3, text.as_bytes()).unwrap().restores, restores, "{operation}");
         }
     }
 

@@ -133,6 +133,7 @@ pub(crate) fn merge(
     Ok(files.into())
 }
 
-fn vector_id(file: &DataFile) -> Option<&str> {
+/// Distinguishes the vectors of one file.
+pub(super) fn vector_id(file: &DataFile) -> Option<&str> {
     file.deletion_vector.as_ref().map(|vector| vector.unique_id.as_str())
 }

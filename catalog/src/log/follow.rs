@@ -1,6 +1,6 @@
 //! Following a log from a known version: owns the one list request of a poll, telling that the
 //! table was made anew, and applying commits by their own files. Leaves what it can't apply to a
-//! fresh load.
+//! fresh load, and telling what a commit added to [`super::delta`].
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,11 +12,16 @@ use object_store::{ObjectMeta, ObjectStoreExt};
 use super::LogSource;
 use super::actions::{self, CommitActions};
 use super::assemble::{FileBuilder, merge};
+use super::delta::{self, Addition};
 use super::listing;
 use super::spelling;
+use crate::changes::CommitDelta;
 use crate::data_file::DataFile;
 use crate::error::CatalogError;
 use crate::snapshot::Snapshot;
+
+/// Files in canonical order.
+type Files = Arc<[Arc<DataFile>]>;
 
 /// The commit that the newest loaded version stands at, and what its file looked like then.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,18 +43,24 @@ struct CommitMark {
 pub(crate) enum Followed {
     /// The log still ends at the known version.
     Unchanged,
-    /// The log goes on to this version at least.
-    Advanced {
-        /// The newest version that could be followed to.
-        snapshot: Arc<Snapshot>,
-        /// Where it stands.
-        position: LogPosition,
-        /// The log was seen to end there; otherwise another look is due.
-        complete: bool,
-    },
+    /// The log goes on.
+    Advanced(Advanced),
     /// The log can't be followed from here: the table was made anew, the log was cleaned up past
     /// the known version, or a commit changes more than files.
     Reload,
+}
+
+/// How far a log could be followed.
+#[derive(Debug)]
+pub(crate) struct Advanced {
+    /// The newest version that could be followed to.
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// Where it stands.
+    pub(crate) position: LogPosition,
+    /// What each commit up to there added, from the first one after the known version on.
+    pub(crate) deltas: Vec<CommitDelta>,
+    /// The log was seen to end there; otherwise another look is due.
+    pub(crate) complete: bool,
 }
 
 /// How much is followed before a fresh load is the better way.
@@ -99,33 +110,39 @@ pub(crate) async fn follow(
     if !followable {
         return Ok(Followed::Reload);
     }
-    let mut reached: Option<Followed> = None;
-    let mut state = FileState { files: Arc::clone(current.files()), committed_at: current.committed_at() };
+    let mut reached: Option<Advanced> = None;
+    let mut state = FileState::of(current);
     for (version, meta) in (known + 1..).zip(&new) {
         let step = advance(source, current, &state, version, meta).await;
-        state = match (step, reached) {
-            (Ok(Some(state)), _) => state,
+        let mut deltas;
+        (state, deltas) = match (step, reached) {
+            (Ok(Some(state)), reached) => (state, reached.map(|reached| reached.deltas).unwrap_or_default()),
             (Ok(None), _) => return Ok(Followed::Reload),
             // What was good is taken over first; the next look meets the failure again.
-            (Err(_), Some(reached)) => return Ok(reached),
+            (Err(_), Some(reached)) => return Ok(Followed::Advanced(reached)),
             (Err(error), None) => return Err(error),
         };
-        reached = Some(Followed::Advanced {
-            snapshot: state.snapshot(source, current, version),
-            position: LogPosition::new(version, Some(meta)),
-            complete: version == last,
-        });
+        let snapshot = state.snapshot(source, current, version);
+        deltas.push(CommitDelta::new(&snapshot, state.added.clone()));
+        let position = LogPosition::new(version, Some(meta));
+        reached = Some(Advanced { snapshot, position, deltas, complete: version == last });
     }
-    Ok(reached.unwrap_or(Followed::Unchanged))
+    Ok(reached.map_or(Followed::Unchanged, Followed::Advanced))
 }
 
 /// What commits change while they are followed.
 struct FileState {
-    files: Arc<[Arc<DataFile>]>,
+    files: Files,
+    /// Those that the last commit added, where that can be told.
+    added: Option<Files>,
     committed_at: DateTime<Utc>,
 }
 
 impl FileState {
+    fn of(current: &Snapshot) -> Self {
+        Self { files: Arc::clone(current.files()), added: None, committed_at: current.committed_at() }
+    }
+
     fn snapshot(&self, source: &Arc<LogSource>, current: &Snapshot, version: u64) -> Arc<Snapshot> {
         let metadata = Arc::clone(current.metadata());
         let files = Arc::clone(&self.files);
@@ -150,8 +167,8 @@ async fn advance(
         (None, _) => listing::following_time(Some(state.committed_at), meta.last_modified),
         (Some(_), stated) => in_commit_time(version, stated)?,
     };
-    let files = apply(source, current, &state.files, actions)?;
-    Ok(Some(FileState { files, committed_at }))
+    let (files, added) = apply(source, current, &state.files, actions)?;
+    Ok(Some(FileState { files, added, committed_at }))
 }
 
 /// The content of a commit, as it was listed.
@@ -196,23 +213,26 @@ fn contradicts_itself(actions: &CommitActions) -> bool {
             .any(|remove| files.contains(&(remove.path.as_str(), vector_id(&remove.deletion_vector))))
 }
 
+/// The files after a commit, and those that it added.
 fn apply(
     source: &LogSource,
     current: &Snapshot,
     base: &[Arc<DataFile>],
     actions: CommitActions,
-) -> Result<Arc<[Arc<DataFile>]>, CatalogError> {
+) -> Result<(Files, Option<Files>), CatalogError> {
     let mut builder = FileBuilder::new(&source.location, &current.metadata().columns);
-    let added = actions
-        .adds
-        .into_iter()
-        .map(|add| builder.build(add).map(Arc::new))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut additions = Vec::with_capacity(actions.adds.len());
+    for add in actions.adds {
+        let data_change = add.data_change;
+        additions.push(Addition { file: Arc::new(builder.build(add)?), data_change });
+    }
     let removed: Vec<(String, Option<String>)> = actions
         .removes
         .into_iter()
         .map(|remove| (remove.path, remove.deletion_vector.map(|fields| fields.unique_id())))
         .collect();
     spelling::check_commit(&source.location, base, &removed)?;
-    merge(base, &removed, added)
+    let added = if actions.restores { None } else { delta::added(base, &additions, &removed) };
+    let files = merge(base, &removed, additions.into_iter().map(|addition| addition.file).collect())?;
+    Ok((files, added))
 }

@@ -50,6 +50,8 @@ pub(super) fn read_rows(
             modification_time: times.value(row),
             stats: stats.is_valid(row).then(|| stats.value(row).to_owned()),
             deletion_vector: vector,
+            // The commit that added the file knew.
+            data_change: true,
         })?;
     }
     Ok(())
