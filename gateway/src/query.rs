@@ -7,6 +7,7 @@ pub mod caller;
 pub(crate) mod cursor;
 mod describe;
 pub mod error;
+pub mod follow;
 pub mod groups;
 pub mod key_values;
 pub mod lifecycle;

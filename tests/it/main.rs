@@ -8,6 +8,7 @@ mod auth;
 mod commands;
 mod demo;
 mod documents;
+mod following;
 mod golden;
 mod graphql;
 mod grpc;

@@ -29,6 +29,7 @@ pub struct HandTable {
     row_group_rows: usize,
     with_stats: bool,
     numbered: bool,
+    takes_vectors: bool,
     files_written: u64,
 }
 
@@ -57,6 +58,7 @@ impl HandTable {
             row_group_rows: 16,
             with_stats: true,
             numbered: false,
+            takes_vectors: false,
             files_written: 0,
         };
         table.commit("CREATE TABLE", vec![schema::protocol(schema, false), table.metadata()]);
@@ -109,6 +111,13 @@ impl HandTable {
         self.commit("WRITE", actions)
     }
 
+    /// Puts one file a batch in the place of all rows, in one commit.
+    pub fn overwrite(&mut self, batches: &[RecordBatch]) -> u64 {
+        let mut actions: Vec<Value> = self.files.drain(..).map(|file| remove(&file, true)).collect();
+        actions.extend(batches.iter().map(|batch| self.add(batch.clone(), true)));
+        self.commit("WRITE", actions)
+    }
+
     /// Deletes the rows for which `doomed` is true, by writing the touched files anew.
     ///
     /// # Panics
@@ -132,13 +141,16 @@ impl HandTable {
     }
 
     /// Deletes the rows for which `doomed` is true without touching the files that hold them. A file takes one
-    /// such deletion.
+    /// such deletion. The table's first one makes it a table that takes them, in the same commit.
     ///
     /// # Panics
     ///
     /// When `doomed` gives a mask of another length, or a touched file was touched so before.
     pub fn delete_by_vector(&mut self, doomed: impl Fn(&RecordBatch) -> BooleanArray) -> u64 {
-        let mut actions: Vec<Value> = vec![schema::protocol(&self.schema, true)];
+        let mut actions: Vec<Value> = Vec::new();
+        if !std::mem::replace(&mut self.takes_vectors, true) {
+            actions.push(schema::protocol(&self.schema, true));
+        }
         for file in &mut self.files {
             let dead: Vec<bool> = doomed(&file.rows).iter().map(|one| one == Some(true)).collect();
             let positions: Vec<u16> =

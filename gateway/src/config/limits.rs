@@ -69,6 +69,10 @@ pub struct LimitsConfig {
     pub stream_time_ms_max: u64,
     /// Longest time for which nothing of a stream is read while rows wait, in milliseconds; it is ended then.
     pub stream_stall_ms_max: u64,
+    /// Most rows of one part of a change that a follower of a table reads; a table may declare fewer.
+    pub change_rows_max: usize,
+    /// Reads of changes that run at once, in count; they take slots of light queries.
+    pub change_reads_concurrent_max: usize,
     /// Queries that wait for a slot, each class counted by itself.
     pub queries_queued_max: usize,
     /// Longest wait for a slot, in milliseconds.
@@ -118,6 +122,8 @@ impl Default for LimitsConfig {
             subject_streams_max: 4,
             stream_time_ms_max: 60 * 60 * 1_000,
             stream_stall_ms_max: 30_000,
+            change_rows_max: 1_000,
+            change_reads_concurrent_max: 8,
             queries_queued_max: 256,
             queue_wait_ms_max: 10_000,
             subject_requests_per_s: 200,
@@ -169,7 +175,7 @@ impl LimitsConfig {
     }
 
     fn zero_fields(&self) -> Vec<(&'static str, String)> {
-        let at_least_one: [(&'static str, bool); 25] = [
+        let at_least_one: [(&'static str, bool); 27] = [
             ("body_bytes_max", self.body_bytes_max == 0),
             ("url_bytes_max", self.url_bytes_max == 0),
             ("headers_max", self.headers_max == 0),
@@ -191,6 +197,8 @@ impl LimitsConfig {
             ("subject_streams_max", self.subject_streams_max == 0),
             ("stream_time_ms_max", self.stream_time_ms_max == 0),
             ("stream_stall_ms_max", self.stream_stall_ms_max == 0),
+            ("change_rows_max", self.change_rows_max == 0),
+            ("change_reads_concurrent_max", self.change_reads_concurrent_max == 0),
             ("queries_queued_max", self.queries_queued_max == 0),
             ("queue_wait_ms_max", self.queue_wait_ms_max == 0),
             ("subjects_tracked_max", self.subjects_tracked_max == 0),
@@ -229,6 +237,8 @@ impl LimitsConfig {
             ("subject_streams_max", self.subject_streams_max as u64, ceilings::COUNT),
             ("stream_time_ms_max", self.stream_time_ms_max, ceilings::TIME_MS),
             ("stream_stall_ms_max", self.stream_stall_ms_max, ceilings::TIME_MS),
+            ("change_rows_max", self.change_rows_max as u64, ceilings::ROWS),
+            ("change_reads_concurrent_max", self.change_reads_concurrent_max as u64, ceilings::COUNT),
             ("queries_queued_max", self.queries_queued_max as u64, ceilings::COUNT),
             ("queue_wait_ms_max", self.queue_wait_ms_max, ceilings::TIME_MS),
             ("subject_requests_per_s", self.subject_requests_per_s.into(), ceilings::COUNT),

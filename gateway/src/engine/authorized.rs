@@ -54,6 +54,8 @@ pub enum Pin<'a> {
     Cursor(u64),
     /// The same of a walk that began by asking for a version, which takes the grant as long as it goes on.
     TravellingCursor(u64),
+    /// What one commit added, read by whoever followed the table up to it.
+    Added(&'a Arc<Snapshot>),
 }
 
 impl AuthorizedQuery {
@@ -151,8 +153,9 @@ impl Authority<'_> {
         tables
     }
 
-    /// Exact case first, then a unique match without case, among granted tables only.
-    fn visible_table(&self, name: &str) -> Option<Arc<Table>> {
+    /// The caller's table of that name: exact case first, then a unique match without case, among granted tables
+    /// only.
+    pub fn visible_table(&self, name: &str) -> Option<Arc<Table>> {
         if let Some(table) = self.catalog.table(name)
             && self.policies.grants(&self.principal.role, table.name())
         {
@@ -168,11 +171,14 @@ impl Authority<'_> {
     async fn snapshot(&self, table: &Arc<Table>, pin: Pin<'_>) -> Result<Arc<Snapshot>, EngineError> {
         let name = || table.name().to_owned();
         let unavailable = |source| EngineError::TableUnavailable { table: name(), source };
-        let Some(current) = table.current() else { return Err(unavailable(None)) };
+        let current = table.current().ok_or_else(|| unavailable(None))?;
         let found = match pin {
             Pin::Asked(VersionSelector::Latest) => return Ok(current),
             // One that could not be read then cannot be for as long as they last.
             Pin::Together(pins) => return pins.of(table, &current).ok_or_else(|| unavailable(None)),
+            // Of a table that was here before.
+            Pin::Added(added) if added.table_id() != current.table_id() => return Err(EngineError::Expired),
+            Pin::Added(added) => return Ok(Arc::clone(added)),
             Pin::Cursor(version) => table.at_version(version).await,
             Pin::Asked(_) | Pin::TravellingCursor(_)
                 if !self.policies.may_time_travel(&self.principal.role, table.name()) =>

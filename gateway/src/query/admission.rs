@@ -6,6 +6,7 @@ mod rate;
 mod resident;
 mod slots;
 mod streams;
+mod turns;
 mod undelivered;
 
 use std::time::{Duration, SystemTime};
@@ -19,6 +20,8 @@ use self::resident::ResidentMemory;
 use self::slots::{Slot, Slots, SlotsRefusal};
 pub use self::streams::StreamPlace;
 use self::streams::StreamPlaces;
+pub use self::turns::Turn;
+use self::turns::Turns;
 pub use self::undelivered::Held;
 use self::undelivered::Undelivered;
 use super::caller::Caller;
@@ -87,6 +90,13 @@ impl Deadline {
         }
     }
 
+    /// That of a token; `None` for one that does not end.
+    pub fn of_token(expires_at: Option<SystemTime>) -> Option<Self> {
+        let left = expires_at?.duration_since(SystemTime::now()).unwrap_or_default();
+        let at = Instant::now().checked_add(left)?;
+        Some(Self { at, limit: TimeLimit::Token })
+    }
+
     /// This one, or that of a limit of `time` from now on where it comes first.
     #[must_use]
     pub fn within(self, time: Duration) -> Self {
@@ -133,10 +143,8 @@ impl Permit {
     /// The same right, for no longer than a token is valid.
     #[must_use]
     pub fn until_expiry(mut self, expires_at: Option<SystemTime>) -> Self {
-        let left = expires_at.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
-        let end = left.and_then(|left| Instant::now().checked_add(left));
-        if let Some(at) = end.filter(|at| *at < self.deadline.at) {
-            self.deadline = Deadline { at, limit: TimeLimit::Token };
+        if let Some(end) = Deadline::of_token(expires_at).filter(|end| end.at < self.deadline.at) {
+            self.deadline = end;
         }
         self
     }
@@ -150,6 +158,7 @@ pub struct Admission {
     heavy: Slots,
     streams: Slots,
     stream_places: StreamPlaces,
+    change_reads: Turns,
     resident: ResidentMemory,
     undelivered: Undelivered,
     query_time: Duration,
@@ -169,6 +178,7 @@ impl Admission {
             heavy: slots(QueryClass::Heavy, limits.heavy_queries_concurrent_max),
             streams: slots(QueryClass::Stream, limits.streams_concurrent_max),
             stream_places: StreamPlaces::new(limits.subject_streams_max),
+            change_reads: Turns::new(limits.change_reads_concurrent_max),
             resident: ResidentMemory::new(limits.resident_bytes_max),
             undelivered: Undelivered::new(limits),
             query_time: Duration::from_millis(limits.query_time_ms_max),
@@ -227,6 +237,12 @@ impl Admission {
     /// `overloaded` when it has as many as it may.
     pub fn stream_place(&self, caller: &Caller) -> Result<StreamPlace, QueryError> {
         self.stream_places.take(caller)
+    }
+
+    /// Waits for a turn to read a change, first come first served, for as long as that takes: the reader is behind
+    /// meanwhile, and nothing else. However many follow a table, a commit to it leaves slots to others.
+    pub async fn change_turn(&self) -> Turn {
+        self.change_reads.take().await
     }
 
     /// Where the memory of an answer to this caller is counted; of no bytes yet.

@@ -94,6 +94,13 @@ impl CursorSealer {
         derived[..16].try_into().ok()
     }
 
+    /// The same of what one commit added. Files count from 0 in each of these, so that who knows the order of one
+    /// must not find it in the next.
+    pub(super) fn change_tie_key(&self, table_id: &str, version: u64) -> Option<[u8; 16]> {
+        let derived = derive(self.keys.current(), &["sluice change tie", table_id, &version.to_string()])?;
+        derived[..16].try_into().ok()
+    }
+
     /// Key of the order in which the groups of a walk are added up, as [`order_key`] is of what has no cursor.
     pub(super) fn order_key(&self, key_id: &str) -> Option<[u8; 16]> {
         order_key(self.keys.by_id(key_id)?)

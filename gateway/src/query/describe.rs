@@ -64,7 +64,8 @@ pub(super) async fn describe(
     })
 }
 
-fn authority<'a>(
+/// What decides over what `principal` may know and read.
+pub(super) fn authority<'a>(
     shared: &'a Shared,
     policies: &'a sluice_policies::table_policy::PolicySet,
     principal: &'a Principal,

@@ -71,6 +71,8 @@ pub enum QueryKind {
     StreamSql,
     /// What there is for the caller's role, as a schema.
     Introspect,
+    /// What a commit added to a table that is followed: one part of it.
+    Changes,
 }
 
 impl QueryKind {
@@ -96,6 +98,7 @@ impl QueryKind {
             Self::StreamRows => "stream_rows",
             Self::StreamSql => "stream_sql",
             Self::Introspect => "introspect",
+            Self::Changes => "changes",
         }
     }
 }
