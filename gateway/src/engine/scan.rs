@@ -89,7 +89,7 @@ pub(super) fn source(
     let footers = StoreFooters::new(snapshot.store_url().host_str().unwrap_or_default(), footers);
     let matching = Matching::of(snapshot.column_mapping());
     let readers = CachedParquetFileReaderFactory::new(Arc::clone(snapshot.store()), Arc::new(footers));
-    let readers = CheckedReaders { readers, matching };
+    let readers = CheckedReaders { readers, store: Arc::clone(snapshot.store()), matching };
     let mut parquet = ParquetSource::new(table_schema)
         .with_table_parquet_options(state.default_table_options().parquet)
         .with_parquet_file_reader_factory(Arc::new(readers));

@@ -12,6 +12,8 @@ use datafusion::error::Result;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ARROW_SCHEMA_META_KEY;
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
@@ -28,6 +30,8 @@ pub(super) struct StatedRows(pub(super) u64);
 #[derive(Debug)]
 pub(super) struct CheckedReaders {
     pub(super) readers: CachedParquetFileReaderFactory,
+    /// The one that they read from.
+    pub(super) store: Arc<dyn ObjectStore>,
     pub(super) matching: Matching,
 }
 
@@ -40,13 +44,16 @@ impl ParquetFileReaderFactory for CheckedReaders {
         metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Box<dyn AsyncFileReader + Send>> {
         let stated = file.extension::<StatedRows>().copied();
+        let (store, path) = (Arc::clone(&self.store), file.object_meta.location.clone());
         let reader = self.readers.create_reader(partition, file, metadata_size_hint, metrics)?;
-        Ok(Box::new(CheckedReader { reader, stated, matching: self.matching }))
+        Ok(Box::new(CheckedReader { reader, store, path, stated, matching: self.matching }))
     }
 }
 
 struct CheckedReader {
     reader: Box<dyn AsyncFileReader + Send>,
+    store: Arc<dyn ObjectStore>,
+    path: Path,
     stated: Option<StatedRows>,
     matching: Matching,
 }
@@ -68,7 +75,10 @@ impl AsyncFileReader for CheckedReader {
         options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, parquet::errors::Result<Arc<ParquetMetaData>>> {
         async move {
-            let metadata = self.reader.get_metadata(options).await?;
+            let metadata = match self.reader.get_metadata(options).await {
+                Ok(metadata) => metadata,
+                Err(error) => return Err(missing(&*self.store, &self.path).await.unwrap_or(error)),
+            };
             check_rows(&metadata, self.stated)?;
             Ok(match self.matching {
                 Matching::FieldId => without_arrow_schema(metadata),
@@ -76,6 +86,14 @@ impl AsyncFileReader for CheckedReader {
             })
         }
         .boxed()
+    }
+}
+
+/// Why a footer can't be read whose file isn't there. The reader itself tells it in words alone.
+async fn missing(store: &dyn ObjectStore, path: &Path) -> Option<ParquetError> {
+    match store.head(path).await {
+        Err(gone @ object_store::Error::NotFound { .. }) => Some(ParquetError::External(Box::new(gone))),
+        Ok(_) | Err(_) => None,
     }
 }
 
