@@ -178,7 +178,9 @@ impl Admission {
             heavy: slots(QueryClass::Heavy, limits.heavy_queries_concurrent_max),
             streams: slots(QueryClass::Stream, limits.streams_concurrent_max),
             stream_places: StreamPlaces::new(limits.subject_streams_max),
-            change_reads: Turns::new(limits.change_reads_concurrent_max),
+            change_reads: Turns::new(
+                limits.change_reads_concurrent_max.min(limits.queries_concurrent_max.div_ceil(2)),
+            ),
             resident: ResidentMemory::new(limits.resident_bytes_max),
             undelivered: Undelivered::new(limits),
             query_time: Duration::from_millis(limits.query_time_ms_max),

@@ -6,26 +6,25 @@
 //! until then can't be told, and whoever holds rows of before reads them again. The first change is of that kind.
 //! See decision 0012.
 
+mod part;
+
+use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
 
 use sluice_catalog::changes::{CommitDelta, FollowPlace};
 use sluice_policies::fingerprint::Fingerprint;
 use sluice_policies::table_policy::PolicySet;
 use tokio::sync::watch;
 
+use super::QueryService;
 use super::admission::{Deadline, QueryClass};
 use super::caller::Caller;
 use super::describe::authority;
 use super::error::{ErrorCode, QueryError};
-use super::response::{Delivery, Response, TableMeta};
-use super::run::meta;
-use super::{QueryService, Shared};
-use crate::engine::authorized::{AuthorizedQuery, Pin};
+use super::response::{Delivery, TableMeta};
 use crate::engine::error::EngineError;
-use crate::engine::page::{self, Page, PageQuery, Position};
-use crate::engine::secured::SecuredTable;
-use crate::engine::statement::{Select, Statement};
+use crate::engine::page::Position;
+use crate::engine::statement::Select;
 
 /// A part of what one commit did to a table.
 #[derive(Debug)]
@@ -83,7 +82,10 @@ impl QueryService {
             side: None,
             count_exact: false,
             row_cursors: false,
-            ..
+            per_key: None,
+            table: _,
+            columns: _,
+            filter: _,
         } = &select
         else {
             return Err(only_columns_and_a_filter());
@@ -126,21 +128,24 @@ impl Follow {
     /// Dropping the future loses nothing, and neither does an error: asked again, it goes on from where it stands.
     ///
     /// # Errors
-    /// As for [`Self::due`], and as for a page of rows: `unknown_column` where a policy took a column, `overloaded`
-    /// and others that pass with time.
+    /// As for [`Self::due`], and as for a page of rows: `unknown_column` where a policy took a column,
+    /// `evaluation_failed` on a row that was added. Those that say when to try again pass with time; any other comes
+    /// again whenever it is asked for, and so ends the following.
     pub async fn next(&mut self) -> Result<Change, QueryError> {
         loop {
             let reading = self.reading().await?;
             let shared = Arc::clone(&self.service.shared);
-            let turn = shared.admission.change_turn().await;
+            let end = Deadline::of_token(self.caller.expires_at);
+            let turn = before(end, shared.admission.change_turn()).await?;
             let (caller, select) = (self.caller.clone(), self.select.clone());
             let (of, under) = (reading.clone(), self.policy);
             let work = async move {
-                let part = read(&shared, &caller, select, &of, under).await;
+                let part = part::read(&shared, &caller, select, &of, under).await;
                 drop(turn);
                 part
             };
-            let Some(part) = self.service.admitted(QueryClass::Light, None, work).await? else {
+            let admitted = self.service.admitted(QueryClass::Light, None, work);
+            let Some(part) = before(end, admitted).await?? else {
                 (self.place, self.rest) = (FollowPlace::default(), None);
                 continue;
             };
@@ -196,91 +201,29 @@ impl Follow {
     }
 }
 
-impl Reading {
-    /// Whether what was to be read is gone: its files or its table, or the policy under which the follower has come
-    /// this far, without which its rows fit no others. The newest version may be the caller's still.
-    fn is_gone(&self, error: &EngineError) -> bool {
-        match error {
-            EngineError::Expired => true,
-            EngineError::UnknownTable(_) => self.delta.exact,
-            other => other.is_missing_file(),
-        }
+/// Work that is given up once a token has expired.
+async fn before<T>(end: Option<Deadline>, work: impl Future<Output = T>) -> Result<T, QueryError> {
+    match end {
+        Some(end) => tokio::time::timeout_at(end.at(), work).await.map_err(|_| end.exceeded()),
+        None => Ok(work.await),
     }
 }
 
-/// Reads a part; `None` where it is gone. Without rows to tell, all else is checked as if there were some.
-async fn read(
-    shared: &Arc<Shared>,
-    caller: &Caller,
-    select: Select,
-    reading: &Reading,
-    under: Option<Fingerprint>,
-) -> Result<Option<Part>, QueryError> {
-    let began = Instant::now();
-    let (table, policy, page) = match page_of(shared, caller, select, reading, under).await {
-        Ok(read) => read,
-        Err(error) if reading.is_gone(&error) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let rest = page.after.filter(|_| page.more_after).map(|last| match last.key {
-        Some(key) => Position::Key(key),
-        None => Position::Row(last.place),
-    });
-    let rows = match reading.delta.exact {
-        true => {
-            let response = Response {
-                schema: page.rows.schema(),
-                batches: vec![page.rows],
-                page: None,
-                total_rows: None,
-                tables: vec![table.clone()],
-                elapsed: began.elapsed(),
-            };
-            Some(Delivery::of(response, shared.admission.hold(caller))?)
-        }
-        false => None,
-    };
-    Ok(Some(Part { change: Change { table, rows, more: rest.is_some() }, policy, rest }))
-}
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
 
-async fn page_of(
-    shared: &Arc<Shared>,
-    caller: &Caller,
-    select: Select,
-    reading: &Reading,
-    under: Option<Fingerprint>,
-) -> Result<(TableMeta, Fingerprint, Page), EngineError> {
-    let policies = Arc::clone(&shared.policies.borrow());
-    let authority = authority(shared, &policies, caller);
-    let pin = Pin::Added(&reading.delta.added);
-    let (columns, filter) = (select.columns.clone(), select.filter.clone());
-    let query = AuthorizedQuery::authorize(authority, Statement::Select(select), pin).await?;
-    let table = query.table()?;
-    let policy = *table.fingerprint();
-    if reading.delta.exact && under != Some(policy) {
-        return Err(EngineError::Expired);
+    use std::future::{pending, ready};
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_read_once_the_token_has_expired() {
+        let end = Deadline::of_token(Some(SystemTime::now() + Duration::from_secs(5)));
+        assert!(before(end, ready(())).await.is_ok());
+        let late = before(end, pending::<()>()).await.unwrap_err();
+        assert_eq!(late.code, ErrorCode::Unauthenticated);
+        assert!(before(None, ready(())).await.is_ok());
     }
-    let page_query = PageQuery {
-        columns: columns.as_deref(),
-        filter: filter.map(|filter| page::filter(&shared.engine, table, &filter)).transpose()?,
-        order: &[],
-        rows_max: rows_max(shared, table),
-        bytes_max: shared.limits.page_bytes_max,
-        from: reading.from.clone(),
-        backward: false,
-        tie_key: tie_key(shared, table)?,
-    };
-    let page = page::read(&shared.engine, table, &page_query).await?;
-    Ok((meta(table), policy, page))
-}
-
-fn rows_max(shared: &Shared, table: &SecuredTable) -> usize {
-    let of_table = table.table().definition().page_rows_max.unwrap_or(usize::MAX);
-    shared.limits.change_rows_max.min(of_table)
-}
-
-fn tie_key(shared: &Shared, table: &SecuredTable) -> Result<[u8; 16], EngineError> {
-    let snapshot = table.snapshot();
-    let key = shared.sealer.change_tie_key(snapshot.table_id(), snapshot.version());
-    key.ok_or_else(|| EngineError::Internal("no key for ties".into()))
 }
