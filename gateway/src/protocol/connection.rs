@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// What one connection is used for.
 #[derive(Debug, Clone)]
@@ -64,12 +65,13 @@ impl Connection {
         Self(Arc::new(Shared { uses: Mutex::new(uses), leave: CancellationToken::new() }))
     }
 
-    /// A request arrived, by nobody knows whom.
-    pub fn request(&self) -> RequestInFlight {
+    /// A request arrived, by nobody knows whom. `counted` is its share of what the drain waits for.
+    pub fn request(&self, counted: TaskTrackerToken) -> RequestInFlight {
         RequestInFlight(Arc::new(Flight {
             connection: self.clone(),
             admitted: AtomicBool::new(false),
             by_token: AtomicBool::new(false),
+            _counted: counted,
         }))
     }
 
@@ -117,7 +119,8 @@ impl Uses {
     }
 }
 
-/// A request on a connection, in flight until the last clone is dropped.
+/// A request on a connection, in flight until the last clone is dropped: whatever goes on after its answer, as a socket
+/// does, holds one.
 #[derive(Debug, Clone)]
 pub struct RequestInFlight(Arc<Flight>);
 
@@ -126,6 +129,7 @@ struct Flight {
     connection: Connection,
     admitted: AtomicBool,
     by_token: AtomicBool,
+    _counted: TaskTrackerToken,
 }
 
 impl RequestInFlight {
@@ -163,10 +167,16 @@ impl Drop for Flight {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+    use tokio_util::task::TaskTracker;
+
     use super::*;
 
     const PATIENCE: Patience =
         Patience { first_request: Duration::from_secs(10), request: Duration::from_secs(120) };
+
+    fn arrived(connection: &Connection) -> RequestInFlight {
+        connection.request(TaskTracker::new().token())
+    }
 
     async fn pass(seconds: u64) {
         tokio::time::advance(Duration::from_secs(seconds)).await;
@@ -175,7 +185,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_stays_while_it_serves_a_caller_with_a_token() {
         let connection = Connection::opened();
-        let (stranger, known) = (connection.request(), connection.request());
+        let (stranger, known) = (arrived(&connection), arrived(&connection));
         stranger.admitted(false);
         assert!(connection.merit(PATIENCE).is_some());
         known.admitted(true);
@@ -199,7 +209,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_is_read_keeps_its_connection_however_long_that_takes() {
         let connection = Connection::opened();
-        let request = connection.request();
+        let request = arrived(&connection);
         request.admitted(true);
         for _ in 0..3 {
             pass(119).await;
@@ -209,14 +219,14 @@ mod tests {
         pass(120).await;
         let before = connection.merit(PATIENCE);
         assert!(before.is_some(), "an answer that nobody reads");
-        connection.request().progressed();
+        arrived(&connection).progressed();
         assert_eq!(connection.merit(PATIENCE), before, "what was not admitted is no use");
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_only_lingers_comes_first_and_then_what_was_used_the_longest_ago() {
         let used = Connection::opened();
-        used.request().admitted(true);
+        arrived(&used).admitted(true);
         pass(1).await;
         let lingering = Connection::opened();
         pass(9).await;
@@ -224,11 +234,11 @@ mod tests {
         let merit = |connection: &Connection| connection.merit(PATIENCE);
         assert!(merit(&used) < merit(&lingering) && merit(&lingering) < merit(&young));
         pass(1).await;
-        drop(lingering.request());
+        drop(arrived(&lingering));
         assert!(merit(&lingering) < merit(&used) && merit(&used) < merit(&young));
-        drop(used.request());
+        drop(arrived(&used));
         assert!(merit(&used) < merit(&young), "what was not admitted is no use");
-        used.request().admitted(false);
+        arrived(&used).admitted(false);
         assert!(merit(&used) > merit(&young));
     }
 }

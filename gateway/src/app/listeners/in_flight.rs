@@ -53,11 +53,13 @@ impl InFlight {
 
 /// The layer that counts requests.
 pub(super) async fn count(State(in_flight): State<InFlight>, mut request: Request, next: Next) -> Response {
-    let on_connection = request.extensions().get().map(Connection::request);
+    let flight = in_flight.one();
+    let connection = request.extensions().get::<Connection>();
+    let on_connection = connection.map(|connection| connection.request(flight.clone()));
     if let Some(on_connection) = &on_connection {
         request.extensions_mut().insert(on_connection.clone());
     }
-    let counts = Counts { _flight: in_flight.one(), on_connection };
+    let counts = Counts { _flight: flight, on_connection };
     next.run(request).await.map(|body| Body::new(CountedBody { body, unsent: Bytes::new(), counts }))
 }
 
@@ -190,7 +192,7 @@ mod tests {
     async fn a_piece_that_is_gone_was_taken() {
         let connection = Connection::opened();
         let patience = Patience { first_request: Duration::from_secs(1), request: Duration::from_secs(2) };
-        let request = connection.request();
+        let request = connection.request(InFlight::new().one());
         request.admitted(true);
         let counts = Counts { _flight: InFlight::new().one(), on_connection: Some(request) };
         let whole = vec![0; 2 * PIECE_BYTES];

@@ -114,10 +114,17 @@ impl Drop for Place {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+    use tokio_util::task::TaskTracker;
+
     use super::*;
+    use crate::protocol::connection::RequestInFlight;
 
     const PATIENCE: Patience =
         Patience { first_request: Duration::from_secs(10), request: Duration::from_secs(120) };
+
+    fn arrived(place: &Place) -> RequestInFlight {
+        place.connection.request(TaskTracker::new().token())
+    }
 
     /// Gives up its place once it is told to.
     fn leaving(place: Place) {
@@ -129,10 +136,10 @@ mod tests {
         let places = Places::new(2, PATIENCE);
         let (first, second) = (places.take().await.unwrap(), places.take().await.unwrap());
         tokio::time::advance(Duration::from_secs(1)).await;
-        first.connection.request().admitted(true);
+        arrived(&first).admitted(true);
         leaving(second);
         let third = places.take().await.unwrap();
-        let (served, also) = (first.connection.request(), third.connection.request());
+        let (served, also) = (arrived(&first), arrived(&third));
         served.admitted(true);
         also.admitted(true);
         assert!(places.take().await.is_err(), "both serve callers with tokens");
