@@ -34,7 +34,7 @@ use self::watched_files::WatchedFiles;
 use crate::config::Config;
 use crate::protocol::auth::Authenticator;
 use crate::protocol::graphql::schemas::Schemas;
-use crate::protocol::graphql::{self, AllowList, GraphqlDoor, Persisted};
+use crate::protocol::graphql::{self, AllowList, GraphqlDoor, Persisted, Places};
 use crate::protocol::grpc::{self, GrpcDoor};
 use crate::protocol::http::frame::Frame;
 use crate::protocol::http::framed;
@@ -242,10 +242,19 @@ impl Doors<'_> {
             limits: config.limits.clone(),
             schemas: Schemas::new(config.graphql.clone()),
             persisted: Persisted::new(&config.graphql, self.documents.clone()),
+            places: Places::new(&config.graphql),
+            readiness: self.readiness.clone(),
+            sign_of_life_interval: sign_of_life_interval(config),
             config: config.graphql.clone(),
             body_read_timeout,
         }
     }
+}
+
+/// As configured, but often enough for connections that end once nothing was heard on them for a while.
+fn sign_of_life_interval(config: &Config) -> Duration {
+    let often_enough = config.server.connection_idle_ms_max / 3;
+    Duration::from_millis(config.graphql.ping_interval_ms.min(often_enough).max(1))
 }
 
 impl RunningApp {

@@ -11,6 +11,7 @@ mod page;
 mod persisted;
 mod relations;
 mod schema;
+mod subscriptions;
 
 use serde_json::{Value, json};
 use sluice_tests::client::{Answer, Caller};

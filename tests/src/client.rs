@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::events::Events;
+
 /// Somebody with (or without) a token.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -75,14 +77,44 @@ impl Caller {
         self.finish(request).await
     }
 
-    async fn finish(&self, mut request: reqwest::RequestBuilder) -> Answer {
+    /// `POST` of a JSON body that is answered by events.
+    ///
+    /// # Panics
+    ///
+    /// When it is not.
+    pub async fn events(&self, path: &str, body: &Value) -> Events {
+        let request = self.http.post(self.url(path)).header("accept", "text/event-stream").json(body);
+        self.events_in(request).await
+    }
+
+    /// A request without a body that is answered by events.
+    ///
+    /// # Panics
+    ///
+    /// When it is not.
+    pub async fn events_of(&self, method: Method, target: &str) -> Events {
+        self.events_in(self.http.request(method, self.url(target))).await
+    }
+
+    async fn events_in(&self, request: reqwest::RequestBuilder) -> Events {
+        let response = self.sent(request).await;
+        let kind = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+        assert_eq!((response.status().as_u16(), kind), (200, Some("text/event-stream")));
+        Events::of(response)
+    }
+
+    async fn sent(&self, mut request: reqwest::RequestBuilder) -> reqwest::Response {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let response = request.send().await.expect("an answer from the gateway");
+        request.send().await.expect("an answer from the gateway")
+    }
+
+    async fn finish(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = self.sent(request).await;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = response.bytes().await.expect("a whole body").to_vec();

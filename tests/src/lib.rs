@@ -7,6 +7,7 @@
 pub mod client;
 pub mod delta;
 pub mod doors;
+pub mod events;
 pub mod fifo;
 pub mod gateway;
 pub mod grpc;

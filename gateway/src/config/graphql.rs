@@ -1,5 +1,5 @@
-//! Settings of the GraphQL door: owns what a document may cost before anything of it runs, and the room for
-//! schemas. Does not enforce.
+//! Settings of the GraphQL door: owns what a document may cost before anything of it runs, the room for schemas, and
+//! how many subscriptions there may be. Does not enforce.
 
 use std::path::PathBuf;
 
@@ -17,6 +17,8 @@ pub struct GraphqlConfig {
     pub graphiql: bool,
     /// Whether callers may ask for the schema that their role sees.
     pub introspection: bool,
+    /// Whether callers may subscribe to what commits add to tables.
+    pub subscriptions: bool,
     /// Longest document, in bytes.
     pub document_bytes_max: usize,
     /// Tokens of a document, in count; blanks and comments are tokens too.
@@ -55,6 +57,22 @@ pub struct GraphqlConfig {
     pub schema_bytes_max: usize,
     /// Memory for the schemas of all roles, in bytes.
     pub schemas_bytes_max: u64,
+    /// WebSockets and event streams of subscriptions at once, in count.
+    pub sockets_max: usize,
+    /// Those of one subject, in count.
+    pub subject_sockets_max: usize,
+    /// Subscriptions at once, of all sockets and event streams, in count.
+    pub subscriptions_max: usize,
+    /// Operations of one WebSocket at once, in count.
+    pub socket_subscriptions_max: usize,
+    /// Longest message from a WebSocket, in bytes.
+    pub socket_message_bytes_max: usize,
+    /// Longest wait for the first message of a WebSocket, in milliseconds.
+    pub socket_init_wait_ms_max: u64,
+    /// Time between two signs of life on a WebSocket or an event stream, in milliseconds.
+    pub ping_interval_ms: u64,
+    /// Longest wait for a reader to take an event, in milliseconds.
+    pub send_wait_ms_max: u64,
 }
 
 const MIB: usize = 1024 * 1024;
@@ -65,6 +83,7 @@ impl Default for GraphqlConfig {
             enabled: true,
             graphiql: true,
             introspection: true,
+            subscriptions: true,
             document_bytes_max: 64 * 1024,
             document_tokens_max: 10_000,
             fields_max: 2_000,
@@ -84,6 +103,14 @@ impl Default for GraphqlConfig {
             allow_list_operations_max: 10_000,
             schema_bytes_max: 16 * MIB,
             schemas_bytes_max: 256 * MIB as u64,
+            sockets_max: 1_024,
+            subject_sockets_max: 16,
+            subscriptions_max: 2_048,
+            socket_subscriptions_max: 32,
+            socket_message_bytes_max: 128 * 1024,
+            socket_init_wait_ms_max: 10_000,
+            ping_interval_ms: 20_000,
+            send_wait_ms_max: 30_000,
         }
     }
 }
@@ -106,6 +133,14 @@ impl GraphqlConfig {
             ("allow_list_operations_max", self.allow_list_operations_max == 0),
             ("schema_bytes_max", self.schema_bytes_max == 0),
             ("schemas_bytes_max", self.schemas_bytes_max == 0),
+            ("sockets_max", self.sockets_max == 0),
+            ("subject_sockets_max", self.subject_sockets_max == 0),
+            ("subscriptions_max", self.subscriptions_max == 0),
+            ("socket_subscriptions_max", self.socket_subscriptions_max == 0),
+            ("socket_message_bytes_max", self.socket_message_bytes_max == 0),
+            ("socket_init_wait_ms_max", self.socket_init_wait_ms_max == 0),
+            ("ping_interval_ms", self.ping_interval_ms == 0),
+            ("send_wait_ms_max", self.send_wait_ms_max == 0),
         ];
         let zero = zero.into_iter().filter(|(_, is_zero)| *is_zero);
         let mut found: Vec<_> = zero.map(|(field, _)| (field, "must be at least 1".to_owned())).collect();
@@ -127,6 +162,14 @@ impl GraphqlConfig {
             ("allow_list_operations_max", self.allow_list_operations_max as u64, ceilings::COUNT),
             ("schema_bytes_max", self.schema_bytes_max as u64, SCHEMA_BYTES_CEILING),
             ("schemas_bytes_max", self.schemas_bytes_max, ceilings::BYTES),
+            ("sockets_max", self.sockets_max as u64, ceilings::COUNT),
+            ("subject_sockets_max", self.subject_sockets_max as u64, ceilings::COUNT),
+            ("subscriptions_max", self.subscriptions_max as u64, ceilings::COUNT),
+            ("socket_subscriptions_max", self.socket_subscriptions_max as u64, ceilings::COUNT),
+            ("socket_message_bytes_max", self.socket_message_bytes_max as u64, ceilings::BYTES),
+            ("socket_init_wait_ms_max", self.socket_init_wait_ms_max, ceilings::TIME_MS),
+            ("ping_interval_ms", self.ping_interval_ms, ceilings::TIME_MS),
+            ("send_wait_ms_max", self.send_wait_ms_max, ceilings::TIME_MS),
         ]));
         found
     }

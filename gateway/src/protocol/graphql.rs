@@ -12,6 +12,7 @@ mod call;
 pub mod condition;
 pub mod document;
 pub mod errors;
+mod events;
 mod execute;
 #[cfg(test)]
 mod fixture;
@@ -20,16 +21,19 @@ pub mod input;
 pub mod introspection;
 mod media;
 mod mistakes;
+mod operation;
 pub mod order;
 mod output;
 mod page;
 mod persisted;
+mod places;
 mod plan;
 mod prepare;
 mod request;
 pub mod schema;
 pub mod schemas;
 pub mod selection;
+mod subscribe;
 pub mod variables;
 mod write;
 
@@ -38,11 +42,15 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use tokio::sync::watch;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 pub use self::allow_list::AllowList;
 pub use self::persisted::Persisted;
+pub use self::places::Places;
 use self::schemas::Schemas;
 use super::auth::Authenticator;
+use super::readiness::{ReadinessReport, ReadinessStatus};
 use crate::config::graphql::GraphqlConfig;
 use crate::config::limits::LimitsConfig;
 use crate::query::QueryService;
@@ -65,8 +73,31 @@ pub struct GraphqlDoor {
     pub schemas: Schemas,
     /// Documents that are known by a hash or an id.
     pub persisted: Persisted,
+    /// How many subscriptions there are.
+    pub places: Places,
+    /// Tells when the server is about to stop.
+    pub readiness: watch::Receiver<ReadinessReport>,
+    /// Time between two signs of life on a connection that says nothing else.
+    pub sign_of_life_interval: Duration,
     /// Longest wait for a request's body.
     pub body_read_timeout: Duration,
+}
+
+impl GraphqlDoor {
+    /// Returns once the server is about to stop: what has no end of its own would hold the drain up.
+    async fn drained(&self) {
+        let mut readiness = self.readiness.clone();
+        // Nobody keeps it up to date any more: the server has stopped.
+        let _ = readiness.wait_for(|report| report.status == ReadinessStatus::NotReady).await;
+    }
+
+    /// Ticks whenever a sign of life is due.
+    fn signs_of_life(&self) -> Interval {
+        let interval = self.sign_of_life_interval;
+        let mut ticks = interval_at(Instant::now() + interval, interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
+    }
 }
 
 const GRAPHQL: &str = "/graphql";

@@ -19,7 +19,7 @@ use sluice_tests::waiting::until;
 /// Longer than any change takes.
 const GIVE_UP: Duration = Duration::from_secs(60);
 
-pub(super) const POLICIES: &str = "
+pub(crate) const POLICIES: &str = "
 version: 1
 roles:
   admin: { administrator: true, tables: { t: { columns: all } } }
@@ -28,22 +28,22 @@ roles:
   stranger: { tables: {} }
 ";
 
-pub(super) struct Stage {
-    pub(super) gateway: Gateway,
-    pub(super) table: HandTable,
+pub(crate) struct Stage {
+    pub(crate) gateway: Gateway,
+    pub(crate) table: HandTable,
 }
 
 /// What a change says: its version, the rows that it added where that is told, and whether more of them come.
-pub(super) type Told = (u64, Option<Vec<Value>>, bool);
+pub(crate) type Told = (u64, Option<Vec<Value>>, bool);
 
 impl Stage {
     /// An empty table.
-    pub(super) async fn build(name: &str, overrides: Value) -> Self {
+    pub(crate) async fn build(name: &str, overrides: Value) -> Self {
         Self::build_as(name, json!({}), overrides).await
     }
 
     /// The same with this said of the table.
-    pub(super) async fn build_as(name: &str, definition: Value, overrides: Value) -> Self {
+    pub(crate) async fn build_as(name: &str, definition: Value, overrides: Value) -> Self {
         let mut table = json!({ "name": "t", "location": "t" });
         table.as_object_mut().unwrap().extend(definition.as_object().unwrap().clone());
         let setup = Setup::new(name, POLICIES).table(table).with(overrides);
@@ -52,23 +52,23 @@ impl Stage {
     }
 
     /// A follower that has been told where it begins.
-    pub(super) async fn follow(&self, role: &str) -> Follow {
+    pub(crate) async fn follow(&self, role: &str) -> Follow {
         let mut follow = self.ask(role, select());
         assert_eq!(told(&mut follow).await, (self.table.version(), None, false));
         follow
     }
 
-    pub(super) fn ask(&self, role: &str, select: Select) -> Follow {
+    pub(crate) fn ask(&self, role: &str, select: Select) -> Follow {
         self.ask_as(Principal::local(role, BTreeMap::new()), select).unwrap()
     }
 
-    pub(super) fn ask_as(&self, principal: Principal, select: Select) -> Result<Follow, QueryError> {
+    pub(crate) fn ask_as(&self, principal: Principal, select: Select) -> Result<Follow, QueryError> {
         let service = self.gateway.service();
         service.follow(service.count(principal).unwrap(), select)
     }
 
     /// Until the gateway has seen the newest version.
-    pub(super) async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         let admin = self.gateway.role("admin");
         let newest = self.table.version();
         until("the gateway follows the table", || async {
@@ -79,19 +79,19 @@ impl Stage {
     }
 }
 
-pub(super) fn select() -> Select {
+pub(crate) fn select() -> Select {
     Select { table: "t".to_owned(), ..Select::default() }
 }
 
-pub(super) async fn next(follow: &mut Follow) -> Result<Change, QueryError> {
+pub(crate) async fn next(follow: &mut Follow) -> Result<Change, QueryError> {
     tokio::time::timeout(GIVE_UP, follow.next()).await.expect("a change")
 }
 
-pub(super) async fn told(follow: &mut Follow) -> Told {
+pub(crate) async fn told(follow: &mut Follow) -> Told {
     say(&next(follow).await.unwrap())
 }
 
-pub(super) fn say(change: &Change) -> Told {
+pub(crate) fn say(change: &Change) -> Told {
     assert_eq!(change.table.table, "t");
     let rows = change.rows.as_ref().map(|delivery| {
         assert_eq!(
@@ -103,7 +103,7 @@ pub(super) fn say(change: &Change) -> Told {
     (change.table.version, rows, change.more)
 }
 
-pub(super) fn schema() -> SchemaRef {
+pub(crate) fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("id", DataType::Int64, false),
         Field::new("tenant", DataType::Utf8, false),
@@ -112,7 +112,7 @@ pub(super) fn schema() -> SchemaRef {
 }
 
 /// Rows of one tenant.
-pub(super) fn of(tenant: &str, ids: impl IntoIterator<Item = i64>) -> RecordBatch {
+pub(crate) fn of(tenant: &str, ids: impl IntoIterator<Item = i64>) -> RecordBatch {
     let ids: Int64Array = ids.into_iter().collect();
     let tenants: StringArray = ids.iter().map(|_| Some(tenant)).collect();
     let ssns: StringArray = ids.values().iter().map(|id| Some(format!("s{id:05}"))).collect();
@@ -121,7 +121,7 @@ pub(super) fn of(tenant: &str, ids: impl IntoIterator<Item = i64>) -> RecordBatc
 }
 
 /// Which rows have one of these ids.
-pub(super) fn among(doomed: &[i64]) -> impl Fn(&RecordBatch) -> BooleanArray {
+pub(crate) fn among(doomed: &[i64]) -> impl Fn(&RecordBatch) -> BooleanArray {
     move |rows| {
         let ids = rows.column(0).as_primitive::<Int64Type>();
         ids.values().iter().map(|id| Some(doomed.contains(id))).collect()
@@ -129,11 +129,11 @@ pub(super) fn among(doomed: &[i64]) -> impl Fn(&RecordBatch) -> BooleanArray {
 }
 
 /// Rows as `reader` sees them.
-pub(super) fn clear(tenant: &str, ids: impl IntoIterator<Item = i64>) -> Vec<Value> {
+pub(crate) fn clear(tenant: &str, ids: impl IntoIterator<Item = i64>) -> Vec<Value> {
     ids.into_iter().map(|id| json!({ "id": id, "tenant": tenant, "ssn": format!("s{id:05}") })).collect()
 }
 
 /// Rows of tenant a as `tenant` sees them.
-pub(super) fn masked(ids: impl IntoIterator<Item = i64>) -> Vec<Value> {
+pub(crate) fn masked(ids: impl IntoIterator<Item = i64>) -> Vec<Value> {
     ids.into_iter().map(|id| json!({ "id": id, "tenant": "a", "ssn": null })).collect()
 }

@@ -12,11 +12,11 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response as HttpResponse;
 
 use self::envelope::Envelope;
-use super::GraphqlDoor;
 use super::errors::DoorError;
 use super::execute::Ran;
 use super::media::Form;
 use super::prepare::Refused;
+use super::{GraphqlDoor, events};
 use crate::protocol::answer::{check_length, held_until_written};
 use crate::protocol::http::problem::refusal_headers;
 use crate::protocol::status::http_status;
@@ -29,8 +29,12 @@ const SLUICE_CACHE: HeaderName = HeaderName::from_static("sluice-cache");
 /// What is told of one operation, as JSON.
 #[derive(Debug)]
 pub(super) struct Told {
-    bytes: Vec<u8>,
-    held: Held,
+    /// The text.
+    pub bytes: Vec<u8>,
+    /// Counts it.
+    pub held: Held,
+    /// Some of it could not be told.
+    pub has_errors: bool,
 }
 
 /// Tells what was found. `began` is when the operation did.
@@ -48,13 +52,12 @@ pub(super) async fn told(
     for Ran { key, outcome } in ran {
         envelope.field(&key, outcome).await?;
     }
-    let (bytes, held) = envelope.closed(began)?;
-    Ok(Told { bytes, held })
+    envelope.closed(began)
 }
 
 /// The answer to one operation.
 pub(super) fn answer(told: Told, form: Form) -> HttpResponse {
-    let Told { bytes, held } = told;
+    let Told { bytes, held, .. } = told;
     computed(form, held_until_written(bytes.into(), Arc::new(held)))
 }
 
@@ -76,7 +79,7 @@ pub(super) fn answer_all(
         }
         match one {
             Ok(told) => out.extend_from_slice(&told.bytes),
-            Err(refused) => append_errors(&refused.faults(), request_id, &mut out),
+            Err(refused) => append_refusal(&refused.faults(), request_id, &mut out),
         }
         check_length(out.len(), door.limits.answer_bytes_max)?;
     }
@@ -95,28 +98,39 @@ pub(super) fn refusal(
 ) -> HttpResponse {
     let (status, retry_after) = match &refused {
         Refused::Request(error) => (http_status(error.code), error.retry_after),
+        Refused::Document(_) if form == Form::Events => return events::refused(refused, request_id),
         Refused::Document(_) => (form.refused(refused.code()), None),
     };
+    // Where there is no stream there are no events.
+    let form = if form == Form::Events { Form::Json } else { form };
     let mut out = Vec::new();
-    append_errors(&refused.faults(), request_id, &mut out);
+    append_refusal(&refused.faults(), request_id, &mut out);
     let mut response = json_response(status, form, out);
     refusal_headers(response.headers_mut(), challenge, retry_after);
     response
 }
 
-fn append_errors(faults: &[DoorError], request_id: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"errors\":[");
+/// Writes an answer that is nothing but faults.
+pub(super) fn append_refusal(faults: &[DoorError], request_id: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"errors\":");
+    append_faults(faults, request_id, out);
+    out.push(b'}');
+}
+
+/// Writes faults as a list.
+pub(super) fn append_faults(faults: &[DoorError], request_id: &str, out: &mut Vec<u8>) {
+    out.push(b'[');
     for (at, fault) in faults.iter().enumerate() {
         if at > 0 {
             out.push(b',');
         }
         fault.write(request_id, out);
     }
-    out.extend_from_slice(b"]}");
+    out.push(b']');
 }
 
 /// An answer computed by the engine.
-fn computed(form: Form, body: impl Into<Body>) -> HttpResponse {
+pub(super) fn computed(form: Form, body: impl Into<Body>) -> HttpResponse {
     let mut response = json_response(StatusCode::OK, form, body);
     response.headers_mut().insert(SLUICE_CACHE, HeaderValue::from_static("engine"));
     response

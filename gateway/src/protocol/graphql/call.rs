@@ -2,30 +2,25 @@
 //! door. Does not look into documents itself.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Method, request};
 use axum::response::Response;
 use sluice_policies::principal::Principal;
-use tracing::info;
 
-use super::answer::{Told, answer, answer_all, refusal, told};
-use super::errors::DoorError;
-use super::media::{Form, wants_page};
-use super::plan::Plan;
-use super::prepare::{Refused, parse, plan};
+use super::answer::{Told, answer, answer_all, refusal};
+use super::media::{Form, takes_events, wants_page};
+use super::operation::{Asking, Outcome};
+use super::prepare::{Refused, Way};
 use super::request::{Asked, Batch, from_body, from_query_string};
-use super::{GraphqlDoor, execute, page};
+use super::{GraphqlDoor, events, page};
 use crate::protocol::entry::{EntryError, enter};
 use crate::protocol::http::body::ReadBody;
 use crate::protocol::http::media::check_content;
 use crate::protocol::http::problem::Problem;
 use crate::protocol::http::target::Params;
 use crate::protocol::request_context::RequestContext;
-use crate::query::caller::Caller;
 use crate::query::error::{ErrorCode, QueryError};
-use crate::query::lifecycle::{Door, QueryKind, QueryLife};
 
 /// Answers with a file of the page for browsers, which is the same for everyone.
 pub(super) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
@@ -44,7 +39,7 @@ pub(super) async fn by_get(State(door): State<Arc<GraphqlDoor>>, request: Reques
         Err(refused) => return *refused,
     };
     let asked = from_query_string(&head.uri).and_then(|asked| asked.ok_or_else(nothing_asked));
-    call.answered(&door, asked.map(Batch::One), &head.method).await
+    call.answered(asked.map(Batch::One)).await
 }
 
 /// Answers what the body asks.
@@ -58,10 +53,11 @@ pub(super) async fn by_post(State(door): State<Arc<GraphqlDoor>>, request: Reque
         Params::parse(&head.uri, &[])?;
         check_content(&head.headers)?;
         let (limits, wait_max) = (&door.limits, door.body_read_timeout);
-        let read = ReadBody::read(&door.service, &call.caller, &head.headers, body, limits, wait_max).await?;
+        let caller = &call.asking.caller;
+        let read = ReadBody::read(&door.service, caller, &head.headers, body, limits, wait_max).await?;
         from_body(&read, door.config.batch_operations_max)
     };
-    call.answered(&door, asked.await, &head.method).await
+    call.answered(asked.await).await
 }
 
 fn nothing_asked() -> QueryError {
@@ -71,14 +67,14 @@ fn nothing_asked() -> QueryError {
 
 /// A request whose caller is known and was counted, and whose answer it will be able to read.
 struct Call {
-    caller: Caller,
-    context: RequestContext,
+    asking: Asking,
     form: Form,
+    way: Way,
 }
 
 impl Call {
     /// Negotiates, authenticates and counts. Whoever is refused here has made the server read nothing but a head.
-    fn open(door: &GraphqlDoor, head: &request::Parts) -> Result<Self, Box<Response>> {
+    fn open(door: &Arc<GraphqlDoor>, head: &request::Parts) -> Result<Self, Box<Response>> {
         let context = RequestContext::framed(&head.extensions);
         let refused = |error: QueryError, form, challenge| {
             Box::new(refusal(error.into(), form, &context.request_id, challenge))
@@ -92,85 +88,49 @@ impl Call {
             }
             EntryError::Rate(error) => refused(error, form, None),
         })?;
-        Ok(Self { caller, context, form })
+        let way = Way { only_reads: head.method != Method::POST, takes_events: takes_events(&head.headers) };
+        Ok(Self { asking: Asking { door: Arc::clone(door), caller, context }, form, way })
     }
 
-    async fn answered(
-        &self,
-        door: &Arc<GraphqlDoor>,
-        asked: Result<Batch, QueryError>,
-        method: &Method,
-    ) -> Response {
-        let (form, request_id) = (self.form, &self.context.request_id);
+    async fn answered(&self, asked: Result<Batch, QueryError>) -> Response {
         let answered = match asked {
-            Ok(Batch::One(asked)) => self.operation(door, asked, method).await.map(|told| answer(told, form)),
-            Ok(Batch::Many(asked)) => self.operations(door, asked, method).await,
+            Ok(Batch::One(asked)) => self.operation(asked).await,
+            Ok(Batch::Many(_)) if self.form == Form::Events => Err(one_at_a_time().into()),
+            Ok(Batch::Many(asked)) => self.operations(asked).await,
             Err(error) => Err(error.into()),
         };
-        answered.unwrap_or_else(|refused| refusal(refused, form, request_id, None))
+        let request_id = &self.asking.context.request_id;
+        answered.unwrap_or_else(|refused| refusal(refused, self.form, request_id, None))
     }
 
-    /// Operations that came together run one after the other. Each counts as a request.
-    async fn operations(
-        &self,
-        door: &Arc<GraphqlDoor>,
-        asked: Vec<Asked>,
-        method: &Method,
-    ) -> Result<Response, Refused> {
-        for _ in 1..asked.len() {
-            let _counted = door.service.count(Principal::clone(&self.caller))?;
-        }
-        let mut all = Vec::with_capacity(asked.len());
-        for one in asked {
-            all.push(self.operation(door, one, method).await);
-        }
-        Ok(answer_all(door, &self.caller, all, self.form, &self.context.request_id)?)
-    }
-
-    async fn operation(
-        &self,
-        door: &Arc<GraphqlDoor>,
-        asked: Asked,
-        method: &Method,
-    ) -> Result<Told, Refused> {
-        let (began, request_id) = (Instant::now(), &self.context.request_id);
-        let outcome = async {
-            let plan = self.planned(door, asked, method).await?;
-            let ran = execute::run(door, &self.caller, &self.context, plan).await;
-            Ok(told(door, &self.caller, ran, request_id, began).await?)
-        };
-        outcome.await.inspect_err(|refused: &Refused| {
-            info!(request_id, code = refused.code().as_str(), "document refused");
+    async fn operation(&self, asked: Asked) -> Result<Response, Refused> {
+        Ok(match self.asking.outcome(asked, self.way).await? {
+            Outcome::Answer(told) if self.form == Form::Events => events::answer(told),
+            Outcome::Answer(told) => answer(told, self.form),
+            Outcome::Subscription(subscription) => events::subscription(*subscription)?,
         })
     }
 
-    /// The plan of what is asked, for what the caller's role sees.
-    async fn planned(&self, door: &Arc<GraphqlDoor>, asked: Asked, method: &Method) -> Result<Plan, Refused> {
-        let shape = door.service.shape(&self.caller, None).await?;
-        let seen = *shape.digest();
-        let text = door.persisted.text(&asked, &seen).map_err(|error| match error.code {
-            ErrorCode::PersistedQueryNotFound => Refused::from(DoorError::from(error)),
-            _ => error.into(),
-        })?;
-        let schema = door.schemas.of(&shape).await?;
-        let (owned, method) = (Arc::clone(door), method.clone());
-        let work = move || {
-            let document = parse(&asked, &text, &method, &owned.config)?;
-            let plan = plan(&asked, &document, &schema, &owned.config, &owned.limits)?;
-            // A method that only reads leaves nothing behind.
-            if method == Method::POST && asked.query.is_some() && asked.hash.is_some() {
-                owned.persisted.keep(seen, text);
-            }
-            Ok::<Plan, Refused>(plan)
-        };
-        let plan = tokio::task::spawn_blocking(work).await.map_err(QueryError::internal)??;
-        if plan.introspects {
-            let (context, kind) = (&self.context, QueryKind::Introspect);
-            let (id, trace) = (&context.request_id, context.trace_id.as_deref());
-            let life =
-                QueryLife::begin_other(&door.metrics, Door::Graphql, kind, &self.caller, id, None, trace);
-            life.answered_other(Vec::new(), 0).done();
+    /// Operations that came together run one after the other. Each counts as a request.
+    async fn operations(&self, asked: Vec<Asked>) -> Result<Response, Refused> {
+        let Asking { door, caller, context } = &self.asking;
+        for _ in 1..asked.len() {
+            let _counted = door.service.count(Principal::clone(caller))?;
         }
-        Ok(plan)
+        let mut all: Vec<Result<Told, Refused>> = Vec::with_capacity(asked.len());
+        let way = Way { takes_events: false, ..self.way };
+        for one in asked {
+            all.push(match self.asking.outcome(one, way).await {
+                Ok(Outcome::Answer(told)) => Ok(told),
+                Ok(Outcome::Subscription(_)) => Err(one_at_a_time().into()),
+                Err(refused) => Err(refused),
+            });
+        }
+        Ok(answer_all(door, caller, all, self.form, &context.request_id)?)
     }
+}
+
+fn one_at_a_time() -> QueryError {
+    QueryError::new(ErrorCode::InvalidRequest, "events answer one operation, and here are several")
+        .with_hint("send them one by one")
 }

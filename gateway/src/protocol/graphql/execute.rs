@@ -2,6 +2,7 @@
 //! have and the versions that they read. One statement finds the rows of a level, whatever the number of rows above. A
 //! root field fails or succeeds as a whole, and none fails for another's sake. Does not write answers.
 
+mod change;
 mod relation;
 
 use std::time::Duration;
@@ -20,6 +21,8 @@ use crate::query::error::{ErrorCode, QueryError};
 use crate::query::lifecycle::{Door, QueryLife};
 use crate::query::request::{Pins, Request, VersionSelector};
 use crate::query::response::{Delivery, Response};
+
+pub(super) use self::change::change;
 
 /// A root field that was run: its key, and what there is for it.
 #[derive(Debug)]
@@ -46,10 +49,7 @@ pub(super) async fn run(
     context: &RequestContext,
     plan: Plan,
 ) -> Vec<Ran> {
-    let deadline = Instant::now() + Duration::from_millis(door.limits.query_time_ms_max);
-    let pins = door.service.pins(caller, &plan.tables());
-    let running = Running { door, caller, context, deadline, pins };
-    let running = &running;
+    let running = &Running::new(door, caller, context, &plan.tables());
     let runs = plan.roots.into_iter().map(|(key, root)| async move {
         let outcome = running.root(root).await.map_err(|failed| failed.of(&key));
         Ran { key, outcome }
@@ -75,7 +75,13 @@ impl Failed {
     }
 }
 
-impl Running<'_> {
+impl<'a> Running<'a> {
+    /// From now on, over the newest versions of these tables.
+    fn new(door: &'a GraphqlDoor, caller: &'a Caller, context: &'a RequestContext, tables: &[&str]) -> Self {
+        let deadline = Instant::now() + Duration::from_millis(door.limits.query_time_ms_max);
+        Self { door, caller, context, deadline, pins: door.service.pins(caller, tables) }
+    }
+
     async fn root(&self, root: RootPlan) -> Result<Found, Failed> {
         let (statement, version, output, below) = match root {
             RootPlan::Written(json) => return Ok(Found::Written(json)),

@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
+use chrono::{DateTime, Utc};
 
-use super::output::{ConnectionMember, Object, RowMember};
+use super::output::{ChangeMember, ConnectionMember, Object, RowMember};
 use crate::query::admission::Held;
 use crate::query::error::QueryError;
 use crate::query::groups::Groups;
@@ -40,6 +41,21 @@ pub(super) enum Output {
     Connection(Object<ConnectionMember>),
     /// One row, or null.
     Row(Object<RowMember>),
+    /// What a commit added.
+    Change(Object<ChangeMember>, ChangeFacts),
+}
+
+/// What there is to tell of a change besides its rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ChangeFacts {
+    /// The version that the commit made.
+    pub version: u64,
+    /// When it did.
+    pub committed_at: DateTime<Utc>,
+    /// Further rows of it come.
+    pub more: bool,
+    /// It is known which rows it added.
+    pub has_rows: bool,
 }
 
 /// What statements leave behind besides their rows.

@@ -10,8 +10,9 @@ use crate::query::error::{ErrorCode, QueryError};
 
 const RESPONSE: &str = "application/graphql-response+json";
 const JSON: &str = "application/json";
+const EVENTS: &str = "text/event-stream";
 
-/// One of the two media types of answers.
+/// One of the media types of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// The type that readers had before there was one of its own: whatever is answered to a document is a success of
@@ -19,25 +20,27 @@ pub(super) enum Form {
     Json,
     /// The protocol's own type: without any data the answer is a failure.
     Response,
+    /// Events, one for each answer: whatever is answered to a document is a success.
+    Events,
 }
 
 impl Form {
-    /// The one that a caller wants; between equals its own type, where that is named.
+    /// The one that a caller wants; between equals its own type, where that is named. Events come last.
     ///
     /// # Errors
-    /// `not_acceptable`: neither.
+    /// `not_acceptable`: none of them.
     pub(super) fn negotiated(headers: &HeaderMap) -> Result<Self, QueryError> {
         let (response, json) = (quality(headers, RESPONSE), quality(headers, JSON));
-        let named = || {
-            let mut values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-            values.any(|value| value.to_ascii_lowercase().contains(RESPONSE))
-        };
+        let events = if takes_events(headers) { quality(headers, EVENTS) } else { 0.0 };
         match (response > 0.0, json > 0.0) {
-            (true, _) if response > json || response >= json && named() => Ok(Self::Response),
+            _ if events > response.max(json) => Ok(Self::Events),
+            (true, _) if response > json || response >= json && names(headers, RESPONSE) => {
+                Ok(Self::Response)
+            }
             (_, true) => Ok(Self::Json),
             _ => Err(QueryError::new(
                 ErrorCode::NotAcceptable,
-                format!("answers are \"{RESPONSE}\" or \"{JSON}\" only"),
+                format!("answers are \"{RESPONSE}\", \"{JSON}\" or \"{EVENTS}\" only"),
             )
             .with_hint("send one of them in \"Accept\", or no such header")),
         }
@@ -46,6 +49,7 @@ impl Form {
     /// The type as a header says it.
     pub(super) const fn content_type(self) -> &'static str {
         match self {
+            Self::Events => EVENTS,
             Self::Json => "application/json; charset=utf-8",
             Self::Response => "application/graphql-response+json; charset=utf-8",
         }
@@ -54,12 +58,22 @@ impl Form {
     /// The status of an answer to a document of which nothing was run.
     pub(super) const fn refused(self, code: ErrorCode) -> StatusCode {
         match (self, code) {
-            (Self::Json, _) => StatusCode::OK,
+            (Self::Json | Self::Events, _) => StatusCode::OK,
             // A name that is not there is a fault of the document: the path is there.
             (Self::Response, ErrorCode::NotFound) => StatusCode::BAD_REQUEST,
             (Self::Response, code) => http_status(code),
         }
     }
+}
+
+/// Whether a caller takes events: whoever takes anything does not mean them.
+pub(super) fn takes_events(headers: &HeaderMap) -> bool {
+    names(headers, EVENTS) && quality(headers, EVENTS) > 0.0
+}
+
+fn names(headers: &HeaderMap, media_type: &str) -> bool {
+    let mut values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.any(|value| value.to_ascii_lowercase().contains(media_type))
 }
 
 /// Whether a caller wants a page more than an answer.
@@ -96,6 +110,24 @@ mod tests {
         }
         assert_eq!(form("application/graphql-response+json;q=0.5, application/json"), Some(Form::Json));
         assert_eq!(form("application/graphql-response+json;q=0, */*"), Some(Form::Json));
+    }
+
+    #[test]
+    fn events_are_for_those_who_want_them_most() {
+        for accept in [EVENTS, "Text/Event-Stream", "text/event-stream, application/json;q=0.9"] {
+            assert_eq!(form(accept), Some(Form::Events), "{accept}");
+        }
+        let takes = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, accept.parse().unwrap());
+            takes_events(&headers)
+        };
+        let both = "application/json, text/event-stream";
+        assert_eq!((form(both), takes(both)), (Some(Form::Json), true));
+        for accept in ["*/*", "text/*", "application/json", "text/event-stream;q=0, */*"] {
+            assert!(!takes(accept), "{accept}");
+            assert_ne!(form(accept), Some(Form::Events), "{accept}");
+        }
     }
 
     #[test]

@@ -25,6 +25,21 @@ pub(super) enum ConnectionMember {
     TotalCount,
 }
 
+/// A member of what is told of a change.
+#[derive(Debug, Clone)]
+pub(super) enum ChangeMember {
+    /// Name of the type.
+    TypeName,
+    /// The version that a commit made.
+    Version,
+    /// When it did.
+    CommittedAt,
+    /// Further rows of it come.
+    More,
+    /// The rows that it added, or null.
+    Rows(Object<RowMember>),
+}
+
 /// A member of an edge.
 #[derive(Debug, Clone)]
 pub(super) enum EdgeMember {

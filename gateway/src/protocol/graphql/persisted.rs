@@ -142,6 +142,7 @@ mod tests {
             hash: hash.map(str::to_owned),
             operation_name: None,
             variables: Default::default(),
+            variables_bytes: 0,
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod arguments;
+mod changes;
 mod connection;
 mod having;
 mod outputs;
@@ -13,12 +14,13 @@ mod row;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
+use apollo_compiler::ast::OperationType;
 use apollo_compiler::executable::{Operation, SelectionSet};
 
 use super::document::too_many;
 use super::errors::DoorError;
 use super::introspection;
-use super::output::{ConnectionMember, Object, RowMember};
+use super::output::{ChangeMember, ConnectionMember, Object, RowMember};
 use super::schema::tables::DoorTable;
 use super::schema::{DoorSchema, Root};
 use super::selection::{Selected, Selections};
@@ -28,7 +30,16 @@ use crate::engine::statement::{Aggregate, Lookup, Select};
 use crate::query::error::{ErrorCode, QueryError};
 use crate::query::request::VersionSelector;
 
-/// What one operation asks.
+/// What one operation asks: an answer, or to be told of changes.
+#[derive(Debug)]
+pub(super) enum Planned {
+    /// One answer.
+    Answer(Plan),
+    /// An event for each change.
+    Subscription(Box<ChangesPlan>),
+}
+
+/// What one query asks.
 #[derive(Debug)]
 pub(super) struct Plan {
     /// Its root fields, each under its key, in the order of the answer.
@@ -109,8 +120,30 @@ pub(super) struct RowPlan {
     pub below: Vec<BelowPlan>,
 }
 
+/// Rows that commits add to a table.
+#[derive(Debug, Clone)]
+pub(super) struct ChangesPlan {
+    /// Key of the field in each event.
+    pub key: String,
+    /// Which rows: columns and a condition.
+    pub statement: Select,
+    /// What is told of each change.
+    pub output: Object<ChangeMember>,
+    /// What is asked of other tables for its rows.
+    pub below: Vec<BelowPlan>,
+}
+
+impl ChangesPlan {
+    /// Names of all tables that are asked besides the one that is followed, some more than once.
+    pub(super) fn tables_below(&self) -> Vec<&str> {
+        let mut tables: Vec<&str> = Vec::new();
+        self.below.iter().for_each(|below| below.tables(&mut tables));
+        tables
+    }
+}
+
 /// Rows of another table that belong to rows which are found first.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct BelowPlan {
     /// Keys in the answer that lead there, with dots between them.
     pub path: String,
@@ -158,7 +191,17 @@ impl<'d> Planner<'d> {
     /// # Errors
     /// `document_too_large`: more fields, levels or rows than one operation may ask for; `invalid_document`,
     /// `invalid_request`, `invalid_expression` and `expression_too_large`: what arguments ask for cannot be.
-    pub(super) fn plan(&self, operation: &'d Operation) -> Result<Plan, DoorError> {
+    pub(super) fn plan(&self, operation: &'d Operation) -> Result<Planned, DoorError> {
+        match operation.operation_type {
+            OperationType::Subscription => {
+                self.subscription(operation).map(Box::new).map(Planned::Subscription)
+            }
+            // There are no mutations in any schema.
+            OperationType::Query | OperationType::Mutation => self.query(operation).map(Planned::Answer),
+        }
+    }
+
+    fn query(&self, operation: &'d Operation) -> Result<Plan, DoorError> {
         let root = &operation.selection_set.ty;
         let fields = self.selections.of(root, &[&operation.selection_set])?;
         if fields.len() > self.config.root_fields_max {
@@ -188,7 +231,7 @@ impl<'d> Planner<'d> {
             Some(Root::ByPk(place)) => Ok(RootPlan::Row(self.row_by_key(&self.door.tables()[place], field)?)),
             Some(Root::Nothing) => Ok(RootPlan::Written(b"null".to_vec())),
             None if field.name() == TYPE_NAME => Ok(RootPlan::Written(format!("\"{root}\"").into_bytes())),
-            None => {
+            Some(Root::Changes(_)) | None => {
                 Err(self.blame(field, QueryError::internal("the schema has a root field without a table")))
             }
         }

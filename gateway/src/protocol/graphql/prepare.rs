@@ -4,18 +4,26 @@
 use std::sync::Arc;
 
 use apollo_compiler::ast::OperationType;
-use axum::http::Method;
 
 use super::document::{Document, operation};
 use super::errors::DoorError;
 use super::input::Coercion;
-use super::plan::{Plan, Planner};
+use super::plan::{Planned, Planner};
 use super::request::Asked;
 use super::schema::DoorSchema;
 use super::selection::Selections;
 use crate::config::graphql::GraphqlConfig;
 use crate::config::limits::LimitsConfig;
 use crate::query::error::{ErrorCode, QueryError};
+
+/// How an operation came, which says what it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Way {
+    /// By a method that only reads.
+    pub only_reads: bool,
+    /// Events are taken as an answer.
+    pub takes_events: bool,
+}
 
 /// Why nothing of a request runs.
 #[derive(Debug)]
@@ -56,14 +64,15 @@ impl From<DoorError> for Refused {
     }
 }
 
-/// Parses the document of a request, which came by that method.
+/// Parses the document of a request, which came by that way.
 ///
 /// # Errors
-/// `method_not_allowed`: more than a query by a method that only reads; and as for [`Document::parse`].
+/// `method_not_allowed`: more than a query by a method that only reads; `not_acceptable`: a subscription where events are
+/// not taken; and as for [`Document::parse`].
 pub(super) fn parse(
     asked: &Asked,
     text: &str,
-    method: &Method,
+    way: Way,
     config: &GraphqlConfig,
 ) -> Result<Document, Refused> {
     let document = Document::parse(text, config).map_err(|mut found| match found.as_slice() {
@@ -72,11 +81,28 @@ pub(super) fn parse(
         _ => Refused::Document(found),
     })?;
     let of = document.operation_type(asked.operation_name.as_deref());
-    if *method != Method::POST && of.is_some_and(|of| of != OperationType::Query) {
+    let subscribes = config.subscriptions && of == Some(OperationType::Subscription);
+    if subscribes && way.takes_events {
+        check_size(asked, text, config)?;
+    } else if way.only_reads && of.is_some_and(|of| of != OperationType::Query) {
         let error = QueryError::new(ErrorCode::MethodNotAllowed, "only queries are taken by this method");
         return Err(error.with_hint("send the document by POST").into());
+    } else if subscribes {
+        let message = "a subscription is answered by events, one request at a time";
+        let hint = "send \"Accept: text/event-stream\", or ask over a WebSocket";
+        return Err(QueryError::new(ErrorCode::NotAcceptable, message).with_hint(hint).into());
     }
     Ok(document)
+}
+
+/// What is asked is kept as long as a subscription lasts.
+fn check_size(asked: &Asked, text: &str, config: &GraphqlConfig) -> Result<(), QueryError> {
+    let most = config.document_bytes_max;
+    if text.len().saturating_add(asked.variables_bytes) <= most {
+        return Ok(());
+    }
+    let message = format!("a subscription and its variables are longer than {most} bytes together");
+    Err(QueryError::new(ErrorCode::RequestTooLarge, message))
 }
 
 /// Plans the operation that a request asks for. Takes processor time: call it on a thread that may block.
@@ -89,7 +115,7 @@ pub(super) fn plan(
     door: &Arc<DoorSchema>,
     config: &GraphqlConfig,
     limits: &LimitsConfig,
-) -> Result<Plan, Refused> {
+) -> Result<Planned, Refused> {
     let valid = document.validate(door).map_err(Refused::Document)?;
     let operation = operation(&valid, asked.operation_name.as_deref())?;
     let coercion = Coercion::new(door, &valid, operation, &asked.variables, limits.body_bytes_max)?;

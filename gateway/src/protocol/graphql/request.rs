@@ -1,5 +1,5 @@
-//! What a request over HTTP asks, before anything of its document is known: owns reading its parameters from a body or
-//! a query string, each of its own type. Does not look into documents.
+//! What a request asks, before anything of its document is known: owns reading its parameters from a body, a query string
+//! or a message, each of its own type. Does not look into documents.
 
 use axum::http::Uri;
 use serde::Deserialize;
@@ -32,10 +32,13 @@ pub(super) struct Asked {
     pub operation_name: Option<String>,
     /// Values of its variables.
     pub variables: Given,
+    /// Their length as they were sent, in bytes.
+    pub variables_bytes: usize,
 }
 
-#[derive(Deserialize)]
-struct Parameters<'a> {
+/// The parameters of one operation, each of its own type.
+#[derive(Debug, Deserialize)]
+pub(super) struct Parameters<'a> {
     query: Option<String>,
     #[serde(rename = "documentId")]
     document_id: Option<String>,
@@ -101,8 +104,13 @@ pub(super) fn from_query_string(uri: &Uri) -> Result<Option<Asked>, QueryError> 
 }
 
 impl Parameters<'_> {
-    fn asked(self) -> Result<Asked, QueryError> {
+    /// What they ask for.
+    ///
+    /// # Errors
+    /// `invalid_request`: extensions or variables that mean nothing.
+    pub(super) fn asked(self) -> Result<Asked, QueryError> {
         Ok(Asked {
+            variables_bytes: self.variables.map_or(0, |variables| variables.get().len()),
             query: self.query,
             document_id: self.document_id,
             hash: self.extensions.map(hash).transpose()?.flatten(),

@@ -2,6 +2,7 @@
 //! Does not keep schemas, and does not run anything.
 
 mod aggregates;
+mod changes;
 pub mod groups;
 mod naming;
 mod registry;
@@ -45,6 +46,8 @@ pub enum Root {
     ByPk(usize),
     /// Groups of rows.
     Groups(usize),
+    /// Rows that commits add: a field of subscriptions.
+    Changes(usize),
     /// Null: the role sees no table.
     Nothing,
 }
@@ -56,7 +59,8 @@ impl DoorSchema {
     /// `result_too_large`: the schema would be larger than the configured limit.
     pub fn build(shape: &VisibleShape, config: &GraphqlConfig) -> Result<Self, QueryError> {
         let (tables, left_out) = tables::resolve(shape);
-        let text = sdl::text(&tables, config.schema_bytes_max).ok_or_else(|| too_large(config))?;
+        let text = sdl::text(&tables, config.subscriptions, config.schema_bytes_max);
+        let text = text.ok_or_else(|| too_large(config))?;
         let text_bytes = text.len();
         let schema = Schema::parse_and_validate(text, "schema.graphql")
             .map_err(|found| QueryError::internal(format!("a schema is not valid: {}", found.errors)))?;
@@ -69,6 +73,7 @@ impl DoorSchema {
                 roots.insert(format!("{}ByPk", table.field), Root::ByPk(place));
             }
             roots.insert(format!("{}Aggregate", table.field), Root::Groups(place));
+            roots.insert(format!("{}Changed", table.field), Root::Changes(place));
             let structs = table.structs().into_iter().map(|of| &of.name);
             for of in structs.chain([&table.type_name]) {
                 of_columns.extend([of.clone(), format!("{of}Where")]);

@@ -1,12 +1,14 @@
 //! Rows as the JSON of an answer: owns writing what was found for a root field in the form that was asked for, a part at
 //! a time. Writing takes processor time: call it on a thread that may block. Does not own the form of values.
 
+mod change;
 mod connection;
 mod row;
 mod value;
 
 use std::ops::Range;
 
+use self::change::BoundChange;
 use self::connection::{BoundConnection, Part};
 use self::row::BoundRow;
 use super::found::{Level, Output};
@@ -35,9 +37,12 @@ pub(super) fn append(
     out: &mut Vec<u8>,
 ) -> Result<Option<Place>, QueryError> {
     let options = value::options();
+    let size = Part { rows: PART_ROWS, bytes: PART_BYTES };
     match output {
+        Output::Change(object, facts) => {
+            BoundChange::of(object, *facts, level, &options)?.append(from, size, out)
+        }
         Output::Connection(object) => {
-            let size = Part { rows: PART_ROWS, bytes: PART_BYTES };
             BoundConnection::of(object, Some(level), &options)?.append(Some(0), from, size, out)
         }
         Output::Row(object) => {

@@ -9,8 +9,9 @@ use sluice_policies::principal::Principal;
 use super::{SubjectKey, overloaded, subject_key};
 use crate::query::error::QueryError;
 
+/// Places for the streams of every subject.
 #[derive(Debug)]
-pub(super) struct StreamPlaces {
+pub struct StreamPlaces {
     subject_max: usize,
     taken: Arc<Taken>,
 }
@@ -27,11 +28,16 @@ pub struct StreamPlace {
 }
 
 impl StreamPlaces {
-    pub(super) fn new(subject_max: usize) -> Self {
+    /// So many for each subject.
+    pub fn new(subject_max: usize) -> Self {
         Self { subject_max, taken: Arc::default() }
     }
 
-    pub(super) fn take(&self, principal: &Principal) -> Result<StreamPlace, QueryError> {
+    /// One of those of a subject.
+    ///
+    /// # Errors
+    /// `overloaded` when it has as many as it may.
+    pub fn take(&self, principal: &Principal) -> Result<StreamPlace, QueryError> {
         let subject = subject_key(principal);
         let mut counts = self.taken.counts();
         let count = counts.entry(subject.clone()).or_insert(0);

@@ -38,6 +38,7 @@ fn named(list: &AllowList, query: Option<&str>, id: Option<&str>, hash: Option<&
         hash: owned(hash),
         operation_name: None,
         variables: Default::default(),
+        variables_bytes: 0,
     };
     list.named(&asked).map(|text| text.as_ref().to_owned())
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::{Told, append_faults};
 use crate::protocol::answer::{check_length, millis};
 use crate::protocol::graphql::errors::DoorError;
 use crate::protocol::graphql::found::{Account, Found, FoundRows, Level, Output};
@@ -131,19 +132,13 @@ impl<'a> Envelope<'a> {
         Ok(())
     }
 
-    /// The whole answer, and what counts it.
-    pub(super) fn closed(self, began: Instant) -> Result<(Vec<u8>, Held), QueryError> {
+    /// The whole answer.
+    pub(super) fn closed(self, began: Instant) -> Result<Told, QueryError> {
         let Self { request_id, mut out, errors, tables, mut held, .. } = self;
         out.push(b'}');
         if !errors.is_empty() {
-            out.extend_from_slice(b",\"errors\":[");
-            for (at, error) in errors.iter().enumerate() {
-                if at > 0 {
-                    out.push(b',');
-                }
-                error.write(request_id, &mut out);
-            }
-            out.push(b']');
+            out.extend_from_slice(b",\"errors\":");
+            append_faults(&errors, request_id, &mut out);
         }
         out.extend_from_slice(b",\"extensions\":{\"sluice\":{\"fields\":{");
         for (at, (key, tables)) in tables.iter().enumerate() {
@@ -153,7 +148,7 @@ impl<'a> Envelope<'a> {
         let elapsed_ms = millis(began.elapsed());
         out.extend_from_slice(format!("}},\"elapsed_ms\":{elapsed_ms}}}}}}}").as_bytes());
         held.resize(out.len())?;
-        Ok((out, held))
+        Ok(Told { bytes: out, held, has_errors: !errors.is_empty() })
     }
 }
 

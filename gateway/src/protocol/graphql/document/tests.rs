@@ -189,14 +189,41 @@ fn faults_are_told_up_to_a_limit_and_each_once() {
 }
 
 #[test]
-fn there_is_nothing_but_queries() {
+fn there_is_nothing_but_queries_and_subscriptions() {
+    for text in ["mutation { flights { totalCount } }", "type A { a: Int }"] {
+        assert_eq!(fault(text).0, ErrorCode::InvalidDocument, "{text}");
+    }
+}
+
+#[test]
+fn a_subscription_has_one_field_of_its_own_and_always() {
     for text in [
-        "mutation { flights { totalCount } }",
         "subscription { flights { totalCount } }",
-        "type A { a: Int }",
+        "subscription { flightsChanged { version } airlinesChanged { version } }",
+        "subscription { a: flightsChanged { version } b: flightsChanged { version } }",
+        "subscription { ...F } fragment F on Subscription { flightsChanged { more } airlinesChanged { more } }",
+        "subscription { __typename }",
+        "subscription { flightsChanged { version } __typename }",
+        "subscription { __schema { queryType { name } } }",
+        "subscription($v: Boolean!) { flightsChanged @skip(if: $v) { version } }",
+        "subscription($v: Boolean!) { ... @include(if: $v) { flightsChanged { version } } }",
     ] {
         assert_eq!(fault(text).0, ErrorCode::InvalidDocument, "{text}");
     }
+    let door = DoorSchema::build(&flights(), &GraphqlConfig::default()).unwrap();
+    for text in [
+        "subscription { flightsChanged { version } }",
+        "subscription { ...F } fragment F on Subscription { flightsChanged { __typename more } }",
+        "subscription($v: Boolean!) { flightsChanged { version rows @skip(if: $v) { id } } }",
+    ] {
+        assert!(parse(text, &GraphqlConfig::default()).unwrap().validate(&door).is_ok(), "{text}");
+    }
+    assert_eq!(fault("{ flightsChanged { version } }").0, ErrorCode::NotFound);
+    assert_eq!(fault("subscription { flightsChanged { rows { nope } } }").0, ErrorCode::UnknownColumn);
+    assert_eq!(
+        fault("subscription { flightsChanged(where: {nope: {}}) { more } }").0,
+        ErrorCode::UnknownColumn
+    );
 }
 
 #[test]

@@ -13,7 +13,10 @@ pub(super) fn planned_with(
 ) -> Result<Plan, DoorError> {
     let asked = Asked::of(text);
     let selections = asked.selections(config.fields_max)?;
-    Planner::new(&asked.door, &selections, config, limits).plan(asked.operation())
+    match Planner::new(&asked.door, &selections, config, limits).plan(asked.operation())? {
+        Planned::Answer(plan) => Ok(plan),
+        Planned::Subscription(changes) => panic!("{changes:?}"),
+    }
 }
 
 pub(super) fn planned(text: &str) -> Plan {

@@ -1,4 +1,4 @@
-//! A schema as text: owns the document, its root type, and the types that all tables share. What belongs to one
+//! A schema as text: owns the document, its root types, and the types that all tables share. What belongs to one
 //! table has files of its own. Does not decide what a role sees.
 
 use std::collections::BTreeSet;
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::groups::NUMBER_FILTER;
 use super::scalars::{FILTERS, IS_NULL, Kind, OPERATORS, SCALARS, filter_values};
 use super::tables::DoorTable;
-use super::{aggregates, rows};
+use super::{aggregates, changes, rows};
 
 /// Arguments of every field that pages.
 pub(super) const PAGE: &str = "first: Int, after: String, last: Int, before: String";
@@ -59,9 +59,12 @@ fn described(indent: &str, description: Option<&str>) -> String {
 }
 
 /// The schema of these tables; `None` when it would be longer than `bytes_max`.
-pub(super) fn text(tables: &[DoorTable], bytes_max: usize) -> Option<String> {
+pub(super) fn text(tables: &[DoorTable], subscriptions: bool, bytes_max: usize) -> Option<String> {
     let mut sdl = Sdl { text: String::new(), bytes_max };
     query(&mut sdl, tables);
+    if subscriptions && !tables.is_empty() {
+        sdl.block("type", "Subscription", None, tables.iter().map(changes::root_field));
+    }
     let mut used = Used::default();
     tables.iter().for_each(|table| used.table(table));
     for (name, description) in SCALARS {
@@ -86,6 +89,9 @@ pub(super) fn text(tables: &[DoorTable], bytes_max: usize) -> Option<String> {
     for table in tables {
         rows::write(&mut sdl, table, tables);
         aggregates::write(&mut sdl, table);
+        if subscriptions {
+            changes::write(&mut sdl, table);
+        }
     }
     (!sdl.is_full()).then_some(sdl.text)
 }

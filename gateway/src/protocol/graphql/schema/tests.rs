@@ -26,7 +26,7 @@ fn named(names: &[&str]) -> Vec<ShapeTable> {
 fn the_text_is_as_documented() {
     let (tables, left_out) = tables::resolve(&flights());
     assert_eq!(left_out, []);
-    let text = sdl::text(&tables, usize::MAX).unwrap();
+    let text = sdl::text(&tables, true, usize::MAX).unwrap();
     let expected = include_str!("expected.graphql");
     assert_eq!(text, expected, "as written:\n{text}");
 }
@@ -61,6 +61,7 @@ fn names_lead_to_tables_columns_and_relations() {
     let back = &door.tables()[0].relations[back];
     assert!(back.many && back.target == 1 && back.columns == ["carrier"]);
     assert_eq!(door.root("flightsAggregate"), Some(Root::Groups(1)));
+    assert_eq!(door.root("flightsChanged"), Some(Root::Changes(1)));
     let of = |type_name: &str, name: &str| door.lacks_column(type_name, name);
     for of_columns in [
         "Flights",
@@ -85,6 +86,19 @@ fn a_role_without_tables_has_a_schema_all_the_same() {
     let door = of_tables(Vec::new());
     assert_eq!(door.root(NOTHING), Some(Root::Nothing));
     assert!(door.schema().get_object("Query").unwrap().fields.contains_key(NOTHING));
+}
+
+#[test]
+fn subscriptions_are_there_where_they_are_turned_on_and_there_is_a_table() {
+    let with = |shape: VisibleShape, subscriptions: bool| {
+        let config = GraphqlConfig { subscriptions, ..GraphqlConfig::default() };
+        let door = DoorSchema::build(&shape, &config).unwrap();
+        let fields = door.schema().get_object("Subscription").map(|of| of.fields.len());
+        (fields, door.schema().types.contains_key("FlightsChange"))
+    };
+    assert_eq!(with(flights(), true), (Some(2), true));
+    assert_eq!(with(flights(), false), (None, false));
+    assert_eq!(with(VisibleShape::new(Vec::new(), Vec::new()), true), (None, false));
 }
 
 #[test]

@@ -124,7 +124,7 @@ impl<'a> BoundConnection<'a> {
 }
 
 /// Rows of a page from one on, as many as make a part; says with which to go on.
-fn rows(
+pub(super) fn rows(
     shown: Option<(&Level, usize)>,
     from: usize,
     size: Part,
@@ -210,6 +210,6 @@ fn append_cursor(cursor: Option<&str>, out: &mut Vec<u8>) {
     }
 }
 
-fn append_flag(value: bool, out: &mut Vec<u8>) {
+pub(super) fn append_flag(value: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(if value { b"true" } else { b"false" });
 }

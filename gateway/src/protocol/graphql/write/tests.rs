@@ -9,15 +9,16 @@ use arrow::array::{
     TimestampMicrosecondArray,
 };
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field, Int32Type};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema};
+use chrono::DateTime;
 use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::config::graphql::GraphqlConfig;
 use crate::config::limits::LimitsConfig;
 use crate::protocol::graphql::fixture::Asked;
-use crate::protocol::graphql::found::Below;
-use crate::protocol::graphql::plan::{Planner, RootPlan};
+use crate::protocol::graphql::found::{Below, ChangeFacts};
+use crate::protocol::graphql::plan::{Planned, Planner, RootPlan};
 use crate::query::groups::{GroupPage, Groups};
 use crate::query::response::{PageInfo, Response};
 
@@ -49,7 +50,11 @@ fn output(text: &str) -> Output {
     let asked = Asked::of(text);
     let selections = asked.selections(1_000).unwrap();
     let (config, limits) = (GraphqlConfig::default(), LimitsConfig::default());
-    let plan = Planner::new(&asked.door, &selections, &config, &limits).plan(asked.operation()).unwrap();
+    let planned = Planner::new(&asked.door, &selections, &config, &limits).plan(asked.operation()).unwrap();
+    let plan = match planned {
+        Planned::Answer(plan) => plan,
+        Planned::Subscription(changes) => return Output::Change(changes.output, FACTS),
+    };
     match plan.roots.into_iter().next() {
         Some((_, RootPlan::Rows(rows))) => Output::Connection(rows.output),
         Some((_, RootPlan::Groups(groups))) => Output::Connection(groups.output),
@@ -57,6 +62,9 @@ fn output(text: &str) -> Output {
         other => panic!("{other:?}"),
     }
 }
+
+const FACTS: ChangeFacts =
+    ChangeFacts { version: 9, committed_at: DateTime::UNIX_EPOCH, more: true, has_rows: true };
 
 /// A page of seven rows in all, or one for each group.
 fn answered(batch: RecordBatch, groups: Option<Groups>) -> Response {
@@ -81,10 +89,13 @@ fn written_with(text: &str, batch: RecordBatch, below: Vec<Below>) -> (Json, usi
 }
 
 fn told(text: &str, level: &Level) -> (Json, usize) {
-    let output = output(text);
+    told_as(&output(text), level)
+}
+
+fn told_as(output: &Output, level: &Level) -> (Json, usize) {
     let (mut out, mut next, mut parts) = (Vec::new(), Some(Place::default()), 0);
     while let Some(from) = next {
-        next = append(level, &output, from, &mut out).unwrap();
+        next = append(level, output, from, &mut out).unwrap();
         parts += 1;
     }
     (serde_json::from_slice(&out).unwrap(), parts)
@@ -141,6 +152,29 @@ fn many_rows_are_written_in_parts_and_read_as_one() {
         assert_eq!(told["edges"][at]["node"], *row);
     }
     assert_eq!(told["edges"].as_array().unwrap().len(), rows);
+}
+
+#[test]
+fn a_change_says_its_rows_or_that_they_are_not_known() {
+    let text =
+        "subscription { flightsChanged { __typename version committedAt more n: rows { id } rows { id } } }";
+    let expected = |rows: Json| {
+        json!({ "__typename": "FlightsChange", "version": "9", "committedAt": "1970-01-01T00:00:00.000Z",
+                "more": true, "n": rows, "rows": rows })
+    };
+    let ids = json!([{ "id": "9223372036854775807" }, { "id": "2" }, { "id": "3" }]);
+    assert_eq!(written(text, batch()).0, expected(ids));
+    assert_eq!(written(text, batch().slice(0, 0)).0, expected(json!([])));
+    let Output::Change(object, facts) = output(text) else { panic!("no change") };
+    let unknown = Output::Change(object, ChangeFacts { has_rows: false, ..facts });
+    let nothing = RecordBatch::new_empty(Arc::new(Schema::empty()));
+    let level = Level::new(answered(nothing, None), Vec::new()).unwrap();
+    assert_eq!(told_as(&unknown, &level).0, expected(Json::Null));
+    let ids = Int64Array::from_iter_values(0..i64::try_from(PART_ROWS + 1).unwrap());
+    let many = RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef)]).unwrap();
+    let (told, parts) = written(text, many);
+    assert_eq!((parts, told["rows"].as_array().unwrap().len()), (3, PART_ROWS + 1));
+    assert_eq!(told["n"], told["rows"]);
 }
 
 #[test]

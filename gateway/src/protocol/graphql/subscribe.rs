@@ -1,0 +1,129 @@
+//! One subscription: owns what is followed for it, and the event that each change becomes. Every event lives as a query.
+//! What is asked is planned anew where what the role sees has changed. Between two events it holds no rows. Sends nothing.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::GraphqlDoor;
+use super::answer::{Told, told};
+use super::execute;
+use super::operation::{Asking, PlannedFor, Question};
+use super::plan::{ChangesPlan, Planned};
+use super::prepare::Refused;
+use crate::engine::statement::Select;
+use crate::query::error::{ErrorCode, QueryError};
+use crate::query::follow::Follow;
+use crate::query::lifecycle::QueryKind;
+
+/// A table that is followed for a caller. Dropping it ends that.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    asking: Asking,
+    question: Question,
+    plan: ChangesPlan,
+    /// Of what the role saw when the plan was made.
+    digest: [u8; 32],
+    follow: Follow,
+    ended: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+/// How long to wait before asking again what is refused for a while only.
+pub(super) fn pause(error: &QueryError) -> Option<Duration> {
+    const PAUSE: Duration = Duration::from_secs(1);
+    (error.code == ErrorCode::Overloaded).then(|| error.retry_after.unwrap_or(PAUSE))
+}
+
+impl Subscription {
+    /// Follows what was planned for a role that saw what the digest is of.
+    ///
+    /// # Errors
+    /// `overloaded`: there are as many as there may be.
+    pub(super) fn begin(
+        asking: Asking,
+        question: Question,
+        plan: ChangesPlan,
+        digest: [u8; 32],
+    ) -> Result<Self, QueryError> {
+        let place = asking.door.places.subscription()?;
+        let follow = asking.door.service.follow(asking.caller.clone(), plan.statement.clone())?;
+        Ok(Self { asking, question, plan, digest, follow, ended: false, _place: place })
+    }
+
+    /// The door that it came by.
+    pub(super) fn door(&self) -> &GraphqlDoor {
+        &self.asking.door
+    }
+
+    /// Who asks for it.
+    pub(super) const fn asking(&self) -> &Asking {
+        &self.asking
+    }
+
+    /// The next event, once there is one; `None` after the last. What ends it is told as an event without data, or as
+    /// the faults of one that could not be told.
+    pub(super) async fn next(&mut self) -> Option<Result<Told, Refused>> {
+        if self.ended {
+            return None;
+        }
+        let event = self.event().await;
+        // A change that was not told is not told again: whoever goes on would miss it.
+        self.ended = event.as_ref().map_or(true, |told| told.has_errors);
+        Some(event)
+    }
+
+    async fn event(&mut self) -> Result<Told, Refused> {
+        loop {
+            self.follow.due().await?;
+            let error = match self.plan_anew().await {
+                Ok(()) => {
+                    let life = self.asking.begin(QueryKind::Changes, Some(&self.plan.statement.table));
+                    match self.follow.next().await {
+                        Ok(change) => {
+                            let began = Instant::now();
+                            let ran = execute::change(&self.asking, &self.plan, change, life).await;
+                            let Asking { door, caller, context } = &self.asking;
+                            return Ok(told(door, caller, vec![ran], &context.request_id, began).await?);
+                        }
+                        Err(error) => {
+                            life.failed(&error);
+                            error
+                        }
+                    }
+                }
+                Err(Refused::Request(error)) => *error,
+                Err(refused) => return Err(refused),
+            };
+            match pause(&error) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Plans what was asked for what the role sees now, where that is something else than before.
+    async fn plan_anew(&mut self) -> Result<(), Refused> {
+        let Asking { door, caller, .. } = &self.asking;
+        let shape = door.service.shape(caller, None).await?;
+        if *shape.digest() == self.digest {
+            return Ok(());
+        }
+        let PlannedFor { planned, digest } = self.asking.planned(&self.question).await?;
+        let Planned::Subscription(plan) = planned else {
+            return Err(QueryError::internal("a subscription is none any more").into());
+        };
+        // What asks the same goes on where it stands.
+        if followed(&plan.statement)? != followed(&self.plan.statement)? {
+            self.follow = door.service.follow(caller.clone(), plan.statement.clone())?;
+        }
+        (self.plan, self.digest) = (*plan, digest);
+        Ok(())
+    }
+}
+
+/// What is followed, in comparable form.
+fn followed(select: &Select) -> Result<Vec<u8>, QueryError> {
+    let Select { table, columns, filter, .. } = select;
+    serde_json::to_vec(&(table, columns, filter)).map_err(QueryError::internal)
+}
