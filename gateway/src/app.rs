@@ -243,6 +243,7 @@ impl Doors<'_> {
             schemas: Schemas::new(config.graphql.clone()),
             persisted: Persisted::new(&config.graphql, self.documents.clone()),
             places: Places::new(&config.graphql),
+            allowed_origins: config.server.cors.allowed_origins.clone(),
             readiness: self.readiness.clone(),
             sign_of_life_interval: sign_of_life_interval(config),
             config: config.graphql.clone(),

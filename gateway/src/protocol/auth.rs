@@ -13,7 +13,8 @@ use tokio::sync::watch;
 
 use crate::query::error::{ErrorCode, QueryError};
 
-const SLUICE_ROLE: HeaderName = HeaderName::from_static("sluice-role");
+/// Names the role to act in, where a token grants several.
+pub const SLUICE_ROLE: HeaderName = HeaderName::from_static("sluice-role");
 const CHALLENGE: &str = "Bearer realm=\"sluice\"";
 const CHALLENGE_INVALID: &str = "Bearer realm=\"sluice\", error=\"invalid_token\"";
 

@@ -33,6 +33,7 @@ mod request;
 pub mod schema;
 pub mod schemas;
 pub mod selection;
+mod socket;
 mod subscribe;
 pub mod variables;
 mod write;
@@ -75,6 +76,8 @@ pub struct GraphqlDoor {
     pub persisted: Persisted,
     /// How many subscriptions there are.
     pub places: Places,
+    /// Origins besides its own whose pages may open sockets.
+    pub allowed_origins: Vec<String>,
     /// Tells when the server is about to stop.
     pub readiness: watch::Receiver<ReadinessReport>,
     /// Time between two signs of life on a connection that says nothing else.

@@ -1,7 +1,12 @@
 //! Subscriptions on the wire: owns what events say of commits, and the ways in which they come. What followers are told
 //! is held in `following`.
 
+mod drain;
 mod events;
+mod limits;
+mod protocol;
+mod rights;
+mod socket;
 
 use serde_json::{Value, json};
 use sluice_tests::client::Caller;

@@ -13,7 +13,7 @@ use super::media::{Form, takes_events, wants_page};
 use super::operation::{Asking, Outcome};
 use super::prepare::{Refused, Way};
 use super::request::{Asked, Batch, from_body, from_query_string};
-use super::{GraphqlDoor, events, page};
+use super::{GraphqlDoor, events, page, socket};
 use crate::protocol::entry::{EntryError, enter};
 use crate::protocol::http::body::ReadBody;
 use crate::protocol::http::media::check_content;
@@ -28,9 +28,12 @@ pub(super) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Resul
     asset.ok_or_else(|| QueryError::new(ErrorCode::NotFound, "no such path").into())
 }
 
-/// Answers what the query string asks; without one, a browser gets the page.
+/// Answers what the query string asks, or opens a socket; a browser that asks nothing gets the page.
 pub(super) async fn by_get(State(door): State<Arc<GraphqlDoor>>, request: Request) -> Response {
-    let (head, _) = request.into_parts();
+    let (mut head, _) = request.into_parts();
+    if door.config.subscriptions && socket::is_asked_for(&head.headers) {
+        return socket::open(&door, &mut head).await;
+    }
     if door.config.graphiql && head.uri.query().is_none() && wants_page(&head.headers) {
         return page::page(&head.headers);
     }

@@ -51,7 +51,11 @@ impl Deref for ReadBody {
     }
 }
 
-fn check_nesting(bytes: &[u8], limits: &LimitsConfig) -> Result<(), QueryError> {
+/// Refuses what is nested deeper than the limit: parsers recurse.
+///
+/// # Errors
+/// `invalid_request`.
+pub fn check_nesting(bytes: &[u8], limits: &LimitsConfig) -> Result<(), QueryError> {
     if nesting(bytes) <= limits.json_depth_max {
         return Ok(());
     }
