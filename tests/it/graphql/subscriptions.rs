@@ -1,6 +1,7 @@
 //! Subscriptions on the wire: owns what events say of commits, and the ways in which they come. What followers are told
 //! is held in `following`.
 
+mod clients;
 mod drain;
 mod events;
 mod limits;
