@@ -65,6 +65,9 @@ fn two_files() -> TestTable {
     table
 }
 
+/// What a commit is called, its actions, and the files that it adds, where that can be told.
+type Case = (&'static str, Vec<Value>, Option<&'static [&'static str]>);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_kind_of_commit_adds_what_it_says_or_is_not_told() {
     let unflagged = || {
@@ -73,7 +76,7 @@ async fn each_kind_of_commit_adds_what_it_says_or_is_not_told() {
         action
     };
     let restore = json!({"commitInfo": {"operation": "RESTORE"}});
-    let cases: Vec<(&str, Vec<Value>, Option<&[&str]>)> = vec![
+    let cases: Vec<Case> = vec![
         ("an append, in canonical order", vec![add("x"), add("aa")], Some(&["aa", "x"])),
         ("no word of a change of data", vec![unflagged()], Some(&["x"])),
         ("nothing of files", vec![json!({"txn": {"appId": "x", "version": 1}})], Some(&[])),
