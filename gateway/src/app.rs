@@ -157,12 +157,7 @@ impl App {
 
         let follower = AbortOnDropHandle::new(catalog.spawn_follower(cancel.clone()));
         tasks.spawn(keeper.run(cancel.clone()));
-        if let Some(certificate) = certificate {
-            tasks.spawn(certificate.keep(metrics.clone(), reports_out.clone(), cancel.clone()));
-        }
-        if let Some(documents) = documents {
-            tasks.spawn(documents.keep(metrics.clone(), reports_out, cancel.clone()));
-        }
+        keep_files(&mut tasks, (certificate, documents), &metrics, &reports_out, &cancel);
         let watched = readiness::Watched { draining: draining_seen, reports, catalog: Arc::clone(&catalog) };
         tasks.spawn(readiness::keep(watched, metrics.clone(), readiness_out, cancel.clone()));
         tasks.spawn(keep_metrics(metrics.clone(), cancel.clone()));
@@ -183,6 +178,22 @@ impl App {
             tasks,
             follower,
         })
+    }
+}
+
+/// Follows the files that are neither configuration nor policies, where there are any.
+fn keep_files(
+    tasks: &mut JoinSet<()>,
+    (certificate, documents): (Option<Certificate>, Option<AllowedDocuments>),
+    metrics: &Metrics,
+    reports: &watch::Sender<KeeperReport>,
+    cancel: &CancellationToken,
+) {
+    if let Some(certificate) = certificate {
+        tasks.spawn(certificate.keep(metrics.clone(), reports.clone(), cancel.clone()));
+    }
+    if let Some(documents) = documents {
+        tasks.spawn(documents.keep(metrics.clone(), reports.clone(), cancel.clone()));
     }
 }
 

@@ -116,7 +116,8 @@ impl Asking {
         let digest = *shape.digest();
         let work = move || {
             let document = parse(&asked, &text, way, &door.config)?;
-            let planned = plan(&asked, &document, &schema, &door.config, &door.limits)?;
+            let valid = document.validate(&schema).map_err(|faults| door.persisted.invalid(faults))?;
+            let planned = plan(&asked, &valid, &schema, &door.config, &door.limits)?;
             // A method that only reads leaves nothing behind.
             if !way.only_reads && asked.query.is_some() && asked.hash.is_some() {
                 door.persisted.keep(digest, text);

@@ -10,6 +10,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
 use super::allow_list::AllowList;
+use super::errors::DoorError;
+use super::prepare::Refused;
 use super::request::Asked;
 use crate::config::graphql::GraphqlConfig;
 use crate::query::error::{ErrorCode, QueryError};
@@ -76,6 +78,15 @@ impl Persisted {
         }
     }
 
+    /// The refusal of a document that is not valid for its caller. Where there is a list, one that is on it and asks for
+    /// what the role does not see is as one that is not: that it is there tells that its names mean something.
+    pub(super) fn invalid(&self, faults: Vec<DoorError>) -> Refused {
+        match &self.0 {
+            Source::Listed(_) => not_allowed().into(),
+            Source::Sent | Source::Kept(_) => Refused::Document(faults),
+        }
+    }
+
     /// Keeps a text that was valid for somebody who sees that shape.
     pub(super) fn keep(&self, shape: Shape, text: Arc<str>) {
         if let Some(kept) = self.kept() {
@@ -95,13 +106,13 @@ fn listed(list: &AllowList, asked: &Asked) -> Result<Arc<str>, QueryError> {
     if asked.query.is_none() && asked.hash.is_none() && asked.document_id.is_none() {
         return Err(nothing());
     }
-    list.named(asked).cloned().ok_or_else(|| {
-        QueryError::new(
-            ErrorCode::DocumentNotAllowed,
-            "the document is not one of those that are allowed here",
-        )
+    list.named(asked).cloned().ok_or_else(not_allowed)
+}
+
+fn not_allowed() -> QueryError {
+    let message = "the document is not one of those that are allowed here";
+    QueryError::new(ErrorCode::DocumentNotAllowed, message)
         .with_hint("name a listed document by its id in \"documentId\", or send its very text")
-    })
 }
 
 fn nothing() -> QueryError {

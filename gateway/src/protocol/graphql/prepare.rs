@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use apollo_compiler::ast::OperationType;
 
-use super::document::{Document, operation};
+use super::document::{Document, ValidDocument, operation};
 use super::errors::DoorError;
 use super::input::Coercion;
 use super::plan::{Planned, Planner};
@@ -108,17 +108,16 @@ fn check_size(asked: &Asked, text: &str, config: &GraphqlConfig) -> Result<(), Q
 /// Plans the operation that a request asks for. Takes processor time: call it on a thread that may block.
 ///
 /// # Errors
-/// As for [`Document::validate`], [`operation`], [`Coercion::new`] and [`Planner::plan`].
+/// As for [`operation`], [`Coercion::new`] and [`Planner::plan`].
 pub(super) fn plan(
     asked: &Asked,
-    document: &Document,
+    valid: &ValidDocument,
     door: &Arc<DoorSchema>,
     config: &GraphqlConfig,
     limits: &LimitsConfig,
 ) -> Result<Planned, Refused> {
-    let valid = document.validate(door).map_err(Refused::Document)?;
-    let operation = operation(&valid, asked.operation_name.as_deref())?;
-    let coercion = Coercion::new(door, &valid, operation, &asked.variables, limits.body_bytes_max)?;
-    let selections = Selections::new(&valid, coercion, config.fields_max);
+    let operation = operation(valid, asked.operation_name.as_deref())?;
+    let coercion = Coercion::new(door, valid, operation, &asked.variables, limits.body_bytes_max)?;
+    let selections = Selections::new(valid, coercion, config.fields_max);
     Ok(Planner::new(door, &selections, config, limits).plan(operation)?)
 }
