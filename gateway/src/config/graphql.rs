@@ -63,10 +63,14 @@ pub struct GraphqlConfig {
     pub subject_sockets_max: usize,
     /// Subscriptions at once, of all sockets and event streams, in count.
     pub subscriptions_max: usize,
+    /// Those of one subject, in count.
+    pub subject_subscriptions_max: usize,
     /// Operations of one WebSocket at once, in count.
     pub socket_subscriptions_max: usize,
     /// Longest message from a WebSocket, in bytes.
     pub socket_message_bytes_max: usize,
+    /// Longest answer over a WebSocket, in bytes; each keeps room for its longest.
+    pub socket_answer_bytes_max: usize,
     /// Longest wait for the first message of a WebSocket, in milliseconds.
     pub socket_init_wait_ms_max: u64,
     /// Time between two signs of life on a WebSocket or an event stream, in milliseconds.
@@ -106,8 +110,10 @@ impl Default for GraphqlConfig {
             sockets_max: 1_024,
             subject_sockets_max: 16,
             subscriptions_max: 2_048,
+            subject_subscriptions_max: 128,
             socket_subscriptions_max: 32,
             socket_message_bytes_max: 128 * 1024,
+            socket_answer_bytes_max: 4 * MIB,
             socket_init_wait_ms_max: 10_000,
             ping_interval_ms: 20_000,
             send_wait_ms_max: 30_000,
@@ -136,8 +142,10 @@ impl GraphqlConfig {
             ("sockets_max", self.sockets_max == 0),
             ("subject_sockets_max", self.subject_sockets_max == 0),
             ("subscriptions_max", self.subscriptions_max == 0),
+            ("subject_subscriptions_max", self.subject_subscriptions_max == 0),
             ("socket_subscriptions_max", self.socket_subscriptions_max == 0),
             ("socket_message_bytes_max", self.socket_message_bytes_max == 0),
+            ("socket_answer_bytes_max", self.socket_answer_bytes_max == 0),
             ("socket_init_wait_ms_max", self.socket_init_wait_ms_max == 0),
             ("ping_interval_ms", self.ping_interval_ms == 0),
             ("send_wait_ms_max", self.send_wait_ms_max == 0),
@@ -165,8 +173,10 @@ impl GraphqlConfig {
             ("sockets_max", self.sockets_max as u64, ceilings::COUNT),
             ("subject_sockets_max", self.subject_sockets_max as u64, ceilings::COUNT),
             ("subscriptions_max", self.subscriptions_max as u64, ceilings::COUNT),
+            ("subject_subscriptions_max", self.subject_subscriptions_max as u64, ceilings::COUNT),
             ("socket_subscriptions_max", self.socket_subscriptions_max as u64, ceilings::COUNT),
             ("socket_message_bytes_max", self.socket_message_bytes_max as u64, ceilings::BYTES),
+            ("socket_answer_bytes_max", self.socket_answer_bytes_max as u64, ceilings::BYTES),
             ("socket_init_wait_ms_max", self.socket_init_wait_ms_max, ceilings::TIME_MS),
             ("ping_interval_ms", self.ping_interval_ms, ceilings::TIME_MS),
             ("send_wait_ms_max", self.send_wait_ms_max, ceilings::TIME_MS),

@@ -45,7 +45,12 @@ async fn change(events: &mut Events) -> Value {
 
 fn of_event(event: &Value) -> Value {
     assert!(event.get("errors").is_none(), "{event}");
-    event["data"]["tChanged"].clone()
+    let mut change = event["data"]["tChanged"].clone();
+    // Files come by their names, which are random.
+    if let Some(rows) = change.get_mut("rows").and_then(Value::as_array_mut) {
+        rows.sort_by_key(|row| row["id"].as_str().map(|id| id.parse::<i64>().unwrap()));
+    }
+    change
 }
 
 /// Rows as the door writes them: numbers of 64 bits are texts.

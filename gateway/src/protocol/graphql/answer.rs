@@ -15,6 +15,7 @@ use self::envelope::Envelope;
 use super::errors::DoorError;
 use super::execute::Ran;
 use super::media::Form;
+use super::operation::Asking;
 use super::prepare::Refused;
 use super::{GraphqlDoor, events};
 use crate::protocol::answer::{check_length, held_until_written};
@@ -35,20 +36,17 @@ pub(super) struct Told {
     pub held: Held,
     /// Some of it could not be told.
     pub has_errors: bool,
+    /// Since there is too much that nobody reads, which passes with time.
+    pub overloaded: bool,
 }
 
 /// Tells what was found. `began` is when the operation did.
 ///
 /// # Errors
 /// `overloaded`: the answer would take too much memory; `internal`.
-pub(super) async fn told(
-    door: &GraphqlDoor,
-    caller: &Caller,
-    ran: Vec<Ran>,
-    request_id: &str,
-    began: Instant,
-) -> Result<Told, QueryError> {
-    let mut envelope = Envelope::new(request_id, door.limits.answer_bytes_max, door.service.hold(caller));
+pub(super) async fn told(asking: &Asking, ran: Vec<Ran>, began: Instant) -> Result<Told, QueryError> {
+    let Asking { door, caller, context, answer_bytes_max } = asking;
+    let mut envelope = Envelope::new(&context.request_id, *answer_bytes_max, door.service.hold(caller));
     for Ran { key, outcome } in ran {
         envelope.field(&key, outcome).await?;
     }

@@ -92,7 +92,8 @@ impl Call {
             EntryError::Rate(error) => refused(error, form, None),
         })?;
         let way = Way { only_reads: head.method != Method::POST, takes_events: takes_events(&head.headers) };
-        Ok(Self { asking: Asking { door: Arc::clone(door), caller, context }, form, way })
+        let answer_bytes_max = door.limits.answer_bytes_max;
+        Ok(Self { asking: Asking { door: Arc::clone(door), caller, context, answer_bytes_max }, form, way })
     }
 
     async fn answered(&self, asked: Result<Batch, QueryError>) -> Response {
@@ -116,7 +117,7 @@ impl Call {
 
     /// Operations that came together run one after the other. Each counts as a request.
     async fn operations(&self, asked: Vec<Asked>) -> Result<Response, Refused> {
-        let Asking { door, caller, context } = &self.asking;
+        let Asking { door, caller, context, .. } = &self.asking;
         for _ in 1..asked.len() {
             let _counted = door.service.count(Principal::clone(caller))?;
         }

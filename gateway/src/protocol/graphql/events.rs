@@ -12,7 +12,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response as HttpResponse;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::mpsc::{self, Permit, Receiver, Sender};
 use tokio::time::timeout;
 
 use super::answer::{Told, append_refusal, computed};
@@ -63,18 +63,33 @@ async fn deliver(mut subscription: Subscription, _place: SocketPlace, out: Sende
     let mut alive = asking.door.signs_of_life();
     let mut drained = pin!(asking.door.drained());
     loop {
+        // Nothing is made before the one before was taken.
+        let mut room = tokio::select! {
+            () = &mut drained => return,
+            room = room_in(&out, send_wait) => match room {
+                Some(room) => room,
+                None => return,
+            },
+        };
         let mut event = pin!(subscription.next());
-        let (room, event) = loop {
-            let room = tokio::select! {
-                () = &mut drained => return,
-                room = timeout(send_wait, out.reserve()) => room,
-            };
-            let Ok(Ok(room)) = room else { return };
+        let event = loop {
             tokio::select! {
                 () = &mut drained => return,
                 () = out.closed() => return,
-                event = &mut event => break (room, event),
+                event = &mut event => break event,
                 _ = alive.tick() => room.send(whole(ALIVE)),
+            }
+            let mut again = pin!(room_in(&out, send_wait));
+            let (made, again) = tokio::select! {
+                () = &mut drained => return,
+                again = &mut again => (None, again),
+                // While it is made it has a turn that others wait for, whether its reader reads or not.
+                event = &mut event => (Some(event), again.await),
+            };
+            let Some(again) = again else { return };
+            room = again;
+            if let Some(event) = made {
+                break event;
             }
         };
         match event {
@@ -83,6 +98,11 @@ async fn deliver(mut subscription: Subscription, _place: SocketPlace, out: Sende
             None => return room.send(whole(COMPLETE)),
         }
     }
+}
+
+/// Room for one more piece; `None` where the last is not taken in time, or nobody is there.
+async fn room_in(out: &Sender<Piece>, send_wait: Duration) -> Option<Permit<'_, Piece>> {
+    timeout(send_wait, out.reserve()).await.ok()?.ok()
 }
 
 /// JSON has no line ends outside of texts, and escapes those inside.

@@ -27,6 +27,8 @@ pub(super) struct Asking {
     pub caller: Caller,
     /// The request.
     pub context: RequestContext,
+    /// Longest answer, in bytes.
+    pub answer_bytes_max: usize,
 }
 
 /// What is asked, of no schema yet. Clones share it.
@@ -91,7 +93,7 @@ impl Asking {
             self.begin(QueryKind::Introspect, None).answered_other(Vec::new(), 0).done();
         }
         let ran = execute::run(&self.door, &self.caller, &self.context, plan).await;
-        told(&self.door, &self.caller, ran, &self.context.request_id, began).await
+        told(self, ran, began).await
     }
 
     /// Begins the life of what is no statement.
@@ -100,7 +102,7 @@ impl Asking {
         kind: QueryKind,
         table: Option<&str>,
     ) -> QueryLife<crate::query::lifecycle::Asked> {
-        let Self { door, caller, context } = self;
+        let Self { door, caller, context, .. } = self;
         let (id, trace) = (&context.request_id, context.trace_id.as_deref());
         QueryLife::begin_other(&door.metrics, Door::Graphql, kind, caller, id, table, trace)
     }

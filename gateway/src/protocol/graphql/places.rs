@@ -17,6 +17,14 @@ pub struct Places {
     sockets: Arc<Semaphore>,
     of_subjects: StreamPlaces,
     subscriptions: Arc<Semaphore>,
+    subscriptions_of_subjects: StreamPlaces,
+}
+
+/// That of one subscription; free again when it is dropped.
+#[derive(Debug)]
+pub(super) struct SubscriptionPlace {
+    _of_all: OwnedSemaphorePermit,
+    _of_subject: StreamPlace,
 }
 
 /// That of one socket or event stream; free again when it is dropped.
@@ -34,6 +42,7 @@ impl Places {
             sockets: semaphore(config.sockets_max),
             of_subjects: StreamPlaces::new(config.subject_sockets_max),
             subscriptions: semaphore(config.subscriptions_max),
+            subscriptions_of_subjects: StreamPlaces::new(config.subject_subscriptions_max),
         }
     }
 
@@ -47,12 +56,14 @@ impl Places {
         Ok(SocketPlace { _of_all: of_all, _of_subject: of_subject })
     }
 
-    /// A place for a subscription.
+    /// A place for a subscription of a caller.
     ///
     /// # Errors
-    /// `overloaded`: there are as many as there may be.
-    pub(super) fn subscription(&self) -> Result<OwnedSemaphorePermit, QueryError> {
-        take(&self.subscriptions, "subscriptions")
+    /// `overloaded`: the caller has as many as it may, or all together are as many as there may be.
+    pub(super) fn subscription(&self, caller: &Caller) -> Result<SubscriptionPlace, QueryError> {
+        let of_subject = self.subscriptions_of_subjects.take(caller)?;
+        let of_all = take(&self.subscriptions, "subscriptions")?;
+        Ok(SubscriptionPlace { _of_all: of_all, _of_subject: of_subject })
     }
 }
 

@@ -6,7 +6,6 @@ mod opening;
 mod operations;
 mod wire;
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -123,23 +122,31 @@ impl Socket {
         let (out, mut events) = mpsc::channel(1);
         let mut operations = Operations::new(out);
         let mut alive = door.signs_of_life();
-        let mut drained = pin!(door.drained());
-        let mut expired = pin!(expiry(known.caller.expires_at));
-        loop {
-            let step = tokio::select! {
-                () = &mut drained => Err(stopping()),
-                () = &mut expired => Err(Closing::of(4403, "the token has expired")),
-                // There is a sender among the operations.
-                Some(event) = events.recv() => self.tell(&mut operations, event).await,
-                received = self.wire.receive() => match received {
-                    Ok(text) => self.take(&text, &known, &mut operations).await,
-                    Err(closing) => Err(closing),
-                },
-                _ = alive.tick() => self.wire.ask_for_life().await,
-            };
-            if let Err(closing) = step {
-                return closing;
+        let (drained, expired) = (door.drained(), expiry(known.caller.expires_at));
+        let served = async {
+            loop {
+                let step = tokio::select! {
+                    biased;
+                    // First, so that a sign of life is seen before the next is asked for.
+                    received = self.wire.receive() => match received {
+                        Ok(text) => self.take(&text, &known, &mut operations).await,
+                        Err(closing) => Err(closing),
+                    },
+                    _ = alive.tick() => self.wire.ask_for_life().await,
+                    // There is a sender among the operations.
+                    Some(event) = events.recv() => self.tell(&mut operations, event).await,
+                };
+                if let Err(closing) = step {
+                    return closing;
+                }
             }
+        };
+        // Whatever is being said meanwhile, to whoever reads it slowly.
+        tokio::select! {
+            biased;
+            () = drained => stopping(),
+            () = expired => Closing::of(4403, "the token has expired"),
+            closing = served => closing,
         }
     }
 
@@ -174,7 +181,10 @@ impl Socket {
         };
         match self.asked(principal, parameters, operations) {
             Ok((caller, asked)) => {
-                operations.begin(id, Asking { door: Arc::clone(&self.door), caller, context }, asked);
+                let answer_bytes_max =
+                    self.door.limits.answer_bytes_max.min(self.door.config.socket_answer_bytes_max);
+                let door = Arc::clone(&self.door);
+                operations.begin(id, Asking { door, caller, context, answer_bytes_max }, asked);
                 Ok(())
             }
             Err(error) => {

@@ -3,15 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use super::GraphqlDoor;
 use super::answer::{Told, told};
 use super::execute;
 use super::operation::{Asking, PlannedFor, Question};
+use super::places::SubscriptionPlace;
 use super::plan::{ChangesPlan, Planned};
 use super::prepare::Refused;
 use crate::engine::statement::Select;
+use crate::query::admission::Deadline;
 use crate::query::error::{ErrorCode, QueryError};
 use crate::query::follow::Follow;
 use crate::query::lifecycle::QueryKind;
@@ -26,11 +26,16 @@ pub(super) struct Subscription {
     digest: [u8; 32],
     follow: Follow,
     ended: bool,
-    _place: OwnedSemaphorePermit,
+    /// How many changes in a row were missed.
+    missed: u32,
+    _place: SubscriptionPlace,
 }
 
+/// Most changes in a row that are missed before a subscription ends: what is too much each time does not pass.
+const MISSED_MAX: u32 = 5;
+
 /// How long to wait before asking again what is refused for a while only.
-pub(super) fn pause(error: &QueryError) -> Option<Duration> {
+fn pause(error: &QueryError) -> Option<Duration> {
     const PAUSE: Duration = Duration::from_secs(1);
     (error.code == ErrorCode::Overloaded).then(|| error.retry_after.unwrap_or(PAUSE))
 }
@@ -46,9 +51,9 @@ impl Subscription {
         plan: ChangesPlan,
         digest: [u8; 32],
     ) -> Result<Self, QueryError> {
-        let place = asking.door.places.subscription()?;
+        let place = asking.door.places.subscription(&asking.caller)?;
         let follow = asking.door.service.follow(asking.caller.clone(), plan.statement.clone())?;
-        Ok(Self { asking, question, plan, digest, follow, ended: false, _place: place })
+        Ok(Self { asking, question, plan, digest, follow, ended: false, missed: 0, _place: place })
     }
 
     /// The door that it came by.
@@ -67,7 +72,13 @@ impl Subscription {
         if self.ended {
             return None;
         }
-        let event = self.event().await;
+        let event = match Deadline::of_token(self.asking.caller.expires_at) {
+            Some(end) => {
+                let event = tokio::time::timeout_at(end.at(), self.event()).await;
+                event.unwrap_or_else(|_| Err(end.exceeded().into()))
+            }
+            None => self.event().await,
+        };
         // A change that was not told is not told again: whoever goes on would miss it.
         self.ended = event.as_ref().map_or(true, |told| told.has_errors);
         Some(event)
@@ -77,21 +88,10 @@ impl Subscription {
         loop {
             self.follow.due().await?;
             let error = match self.plan_anew().await {
-                Ok(()) => {
-                    let life = self.asking.begin(QueryKind::Changes, Some(&self.plan.statement.table));
-                    match self.follow.next().await {
-                        Ok(change) => {
-                            let began = Instant::now();
-                            let ran = execute::change(&self.asking, &self.plan, change, life).await;
-                            let Asking { door, caller, context } = &self.asking;
-                            return Ok(told(door, caller, vec![ran], &context.request_id, began).await?);
-                        }
-                        Err(error) => {
-                            life.failed(&error);
-                            error
-                        }
-                    }
-                }
+                Ok(()) => match self.change().await {
+                    Ok(told) => return Ok(told?),
+                    Err(error) => error,
+                },
                 Err(Refused::Request(error)) => *error,
                 Err(refused) => return Err(refused),
             };
@@ -100,6 +100,38 @@ impl Subscription {
                 None => return Err(error.into()),
             }
         }
+    }
+
+    /// The next change, as an event, or what ends the subscription. Nothing is kept of one that can't be told for a
+    /// while only: it is missed, and what is followed begins anew.
+    ///
+    /// # Errors
+    /// Why there is no event: what passes with time is asked again.
+    async fn change(&mut self) -> Result<Result<Told, QueryError>, QueryError> {
+        let life = self.asking.begin(QueryKind::Changes, Some(&self.plan.statement.table));
+        let change = match self.follow.next().await {
+            Ok(change) => change,
+            Err(error) => {
+                life.failed(&error);
+                return Err(error);
+            }
+        };
+        let began = Instant::now();
+        let ran = execute::change(&self.asking, &self.plan, change, life).await;
+        let told = match ran.outcome {
+            Err(failed) if pause(&failed.error).is_some() => Err(*failed.error),
+            _ => told(&self.asking, vec![ran], began).await,
+        };
+        let passes = told.as_ref().map_or_else(|error| pause(error).is_some(), |told| told.overloaded);
+        if !passes || self.missed == MISSED_MAX {
+            self.missed = 0;
+            return Ok(told);
+        }
+        self.missed += 1;
+        let Asking { door, caller, .. } = &self.asking;
+        self.follow = door.service.follow(caller.clone(), self.plan.statement.clone())?;
+        let no_room = || QueryError::new(ErrorCode::Overloaded, "there is no room for an event");
+        Err(told.err().unwrap_or_else(no_room))
     }
 
     /// Plans what was asked for what the role sees now, where that is something else than before.

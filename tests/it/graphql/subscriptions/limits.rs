@@ -27,7 +27,12 @@ async fn watching(gateway: &Gateway) -> Option<Socket> {
 
 #[test]
 fn so_many_streams_are_open_and_not_one_more() {
-    for (limit, most) in [("sockets_max", 2), ("subject_sockets_max", 2), ("subscriptions_max", 2)] {
+    for (limit, most) in [
+        ("sockets_max", 2),
+        ("subject_sockets_max", 2),
+        ("subscriptions_max", 2),
+        ("subject_subscriptions_max", 2),
+    ] {
         run(async {
             let stage = Stage::build("subscribed-limits", json!({ "graphql": { limit: most } })).await;
             let caller = stage.gateway.role("reader");
@@ -43,7 +48,7 @@ fn so_many_streams_are_open_and_not_one_more() {
             // A socket counts as a stream does, and an operation on one as any other.
             let mut socket = Socket::open(stage.gateway.addr(), &[]).await;
             socket.init(&stage.gateway.role_token("reader")).await;
-            if limit == "subscriptions_max" {
+            if limit.ends_with("subscriptions_max") {
                 assert_eq!(socket.hear().await, Heard::Says(json!({ "type": "connection_ack" })));
                 socket.subscribe("1", &asked(ALL)).await;
                 assert_eq!(socket.refused("1").await, "overloaded");
@@ -161,6 +166,47 @@ async fn outgrown(stage: &mut Stage) {
         next += 100;
         stage.settle().await;
     }
+}
+
+/// A stranger's pings are answered no faster than the answers are read, so that they do not pile up.
+#[test]
+fn a_socket_that_only_pings_is_read_no_further() {
+    const PING_BYTES: usize = 125;
+    const PINGS: usize = 2_000_000;
+    run(async {
+        let overrides = json!({ "graphql": { "send_wait_ms_max": 300, "socket_init_wait_ms_max": 600_000 } });
+        let stage = Stage::build("socket-pings", overrides).await;
+        let mut socket = Socket::open(stage.gateway.addr(), &[]).await;
+        let mut sent = 0;
+        while sent < PINGS && socket.feed(Message::Ping(vec![0; PING_BYTES].into())).await {
+            sent += 1;
+        }
+        assert!(sent < PINGS / 4, "{sent} pings were taken");
+        drop(socket);
+        stage.gateway.shutdown().await;
+    });
+}
+
+#[test]
+fn an_answer_over_a_socket_has_a_length() {
+    run(async {
+        let overrides = json!({ "graphql": { "socket_answer_bytes_max": 2_000 } });
+        let mut stage = Stage::build("socket-answers", overrides).await;
+        stage.table.append(&[of("a", 0..100)]);
+        stage.settle().await;
+        let mut socket = Socket::known(&stage.gateway, "reader").await;
+        let rows = |first: usize| asked(&format!("{{ t(first: {first}) {{ nodes {{ id tenant ssn }} }} }}"));
+        socket.subscribe("1", &rows(5)).await;
+        assert!(socket.about("1").await["payload"].get("errors").is_none());
+        assert_eq!(socket.about("1").await["type"], "complete");
+        socket.subscribe("2", &rows(90)).await;
+        let answer = socket.about("2").await.to_string();
+        assert!(answer.contains("result_too_large"), "{answer}");
+        // Over plain HTTP the answer has the size that all have.
+        let whole = stage.gateway.role("reader").post("/graphql", &rows(90)).await.expect_status(200);
+        assert!(whole.json().get("errors").is_none() && whole.text().len() > 2_000, "{}", whole.text());
+        stage.gateway.shutdown().await;
+    });
 }
 
 #[test]

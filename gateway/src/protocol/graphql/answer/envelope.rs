@@ -11,7 +11,7 @@ use crate::protocol::graphql::found::{Account, Found, FoundRows, Level, Output};
 use crate::protocol::graphql::write::{Place, append};
 use crate::protocol::http::table_version::TableVersion;
 use crate::query::admission::Held;
-use crate::query::error::QueryError;
+use crate::query::error::{ErrorCode, QueryError};
 use crate::query::lifecycle::{Answered, QueryLife};
 use crate::query::response::TableMeta;
 
@@ -148,7 +148,9 @@ impl<'a> Envelope<'a> {
         let elapsed_ms = millis(began.elapsed());
         out.extend_from_slice(format!("}},\"elapsed_ms\":{elapsed_ms}}}}}}}").as_bytes());
         held.resize(out.len())?;
-        Ok(Told { bytes: out, held, has_errors: !errors.is_empty() })
+        let has_errors = !errors.is_empty();
+        let overloaded = errors.iter().any(|one| one.error.code == ErrorCode::Overloaded);
+        Ok(Told { bytes: out, held, has_errors, overloaded })
     }
 }
 

@@ -9,14 +9,12 @@ use super::{Failed, Ran, Running};
 use crate::protocol::graphql::found::{Account, ChangeFacts, Found, FoundRows, Level, Output};
 use crate::protocol::graphql::operation::Asking;
 use crate::protocol::graphql::plan::ChangesPlan;
-use crate::protocol::graphql::subscribe::pause;
 use crate::query::follow::Change;
 use crate::query::lifecycle::{Asked, QueryLife, TableRead};
 use crate::query::request::VersionSelector;
 use crate::query::response::{Delivery, Response};
 
-/// Everything that is asked of a change, whose life as a query ends with its answer. Asks for what belongs to its rows
-/// again, where that is refused for a while only: they come but once.
+/// Everything that is asked of a change, whose life as a query ends with its answer.
 pub(in crate::protocol::graphql) async fn change(
     asking: &Asking,
     plan: &ChangesPlan,
@@ -32,7 +30,7 @@ pub(in crate::protocol::graphql) async fn change(
     };
     let count: usize = response.batches.iter().map(|batch| batch.num_rows()).sum();
     let life = life.answered_other(vec![TableRead::of(&table)], count as u64);
-    let outcome = match found(asking, plan, &response, facts.has_rows).await {
+    let outcome = match found(asking, plan, response, facts.has_rows).await {
         Ok((level, spent)) => {
             let mut account = Account { helds: vec![held], lives: vec![life], tables: vec![table] };
             account.add(spent);
@@ -50,22 +48,17 @@ pub(in crate::protocol::graphql) async fn change(
 async fn found(
     asking: &Asking,
     plan: &ChangesPlan,
-    response: &Response,
+    response: Response,
     has_rows: bool,
 ) -> Result<(Level, Account), Failed> {
-    loop {
-        let running = Running::new(&asking.door, &asking.caller, &asking.context, &plan.tables_below());
-        let mut account = Account::default();
-        let below = if has_rows { plan.below.clone() } else { Vec::new() };
-        let level = running.level(response.clone(), below, VersionSelector::Latest, &mut account).await;
-        let failed = match level {
-            Ok(level) => return Ok((level, account)),
-            Err(failed) => failed,
-        };
-        account.lives.into_iter().for_each(|life| life.failed(&failed.error));
-        match pause(&failed.error) {
-            Some(pause) => tokio::time::sleep(pause).await,
-            None => return Err(failed),
+    let running = Running::new(&asking.door, &asking.caller, &asking.context, &plan.tables_below());
+    let mut account = Account::default();
+    let below = if has_rows { plan.below.clone() } else { Vec::new() };
+    match running.level(response, below, VersionSelector::Latest, &mut account).await {
+        Ok(level) => Ok((level, account)),
+        Err(failed) => {
+            account.lives.into_iter().for_each(|life| life.failed(&failed.error));
+            Err(failed)
         }
     }
 }

@@ -49,9 +49,10 @@ pub(super) fn read(text: &str) -> Result<Received<'_>, Malformed> {
     let Object(Message { kind, id, payload }) = serde_json::from_str(text).map_err(|_| Malformed)?;
     let id = || id.filter(|id| (1..=ID_BYTES_MAX).contains(&id.len())).ok_or(Malformed);
     match kind.as_ref() {
-        "connection_init" => object(payload).map(|_| Received::Init(payload)),
-        "ping" => object(payload).map(|_| Received::Ping),
-        "pong" => object(payload).map(|_| Received::Pong),
+        _ if kind != "subscribe" && !payload.is_none_or(|text| text.get().starts_with('{')) => Err(Malformed),
+        "connection_init" => Ok(Received::Init(payload)),
+        "ping" => Ok(Received::Ping),
+        "pong" => Ok(Received::Pong),
         "complete" => id().map(Received::Complete),
         "subscribe" => {
             let payload = payload.ok_or(Malformed)?;

@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use futures::SinkExt;
 use tokio::time::timeout;
 
 use crate::protocol::connection::RequestInFlight;
 
 /// Longest reason of a close, in bytes.
 const REASON_BYTES_MAX: usize = 123;
-/// Time for the other side to close too.
+/// Time for the other side to take the close, and as much to close too.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How a socket ends.
@@ -75,8 +76,9 @@ impl Wire {
                 Message::Text(text) => return Ok(text),
                 Message::Binary(_) => return Err(Closing::malformed()),
                 Message::Close(_) => return Err(Closing::ByPeer),
-                // The first are answered by the socket itself.
-                Message::Ping(_) | Message::Pong(_) => {}
+                // The socket itself has answered, into a buffer that whoever only pings and never reads would fill.
+                Message::Ping(_) => self.flush().await?,
+                Message::Pong(_) => {}
             }
         }
     }
@@ -109,6 +111,14 @@ impl Wire {
         }
     }
 
+    async fn flush(&mut self) -> Step<()> {
+        match timeout(self.send_wait, self.socket.flush()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Closing::ByPeer),
+            Err(_) => Err(Closing::Silent),
+        }
+    }
+
     fn progressed(&self) {
         if let Some(in_flight) = &self.in_flight {
             in_flight.progressed();
@@ -119,14 +129,14 @@ impl Wire {
     pub(super) async fn close(mut self, closing: Closing) {
         let said = match closing {
             Closing::Silent => return,
-            Closing::ByPeer => Ok(()),
+            Closing::ByPeer => true,
             Closing::For(code, reason) => {
                 let cut = reason.floor_char_boundary(REASON_BYTES_MAX);
                 let frame = CloseFrame { code, reason: reason[..cut].into() };
-                self.send_message(Message::Close(Some(frame))).await
+                matches!(timeout(GOODBYE, self.socket.send(Message::Close(Some(frame)))).await, Ok(Ok(())))
             }
         };
-        if said.is_ok() {
+        if said {
             let gone = async { while let Some(Ok(_)) = self.socket.recv().await {} };
             // One that does not say goodbye is not waited for.
             let _ = timeout(GOODBYE, gone).await;
