@@ -15,6 +15,7 @@ use crate::accounts;
 const IDS: &str = "query Ids { accounts(first: 3) { nodes { id } } }";
 const SECRETS: &str = "query Secrets { accounts(first: 1) { nodes { secret } } }";
 const SCHEMA: &str = "query Schema { __schema { queryType { name } } }";
+const WATCH: &str = "subscription Watch { accountsChanged { rows { secret } } }";
 const TYPE: &str = "query Type { __typename }";
 
 fn operation(id: &str, name: &str, body: &str) -> Value {
@@ -135,7 +136,10 @@ fn nothing_else_runs_by_any_way_in() {
 #[test]
 fn a_list_gives_no_rights() {
     run(async {
-        let operations = [operation("secrets", "Secrets", SECRETS), operation("schema", "Schema", SCHEMA)];
+        let mut watch = operation("watch", "Watch", WATCH);
+        watch["type"] = json!("subscription");
+        let operations =
+            [operation("secrets", "Secrets", SECRETS), operation("schema", "Schema", SCHEMA), watch];
         let gateway = gateway("allow-rights", &operations).await;
         let by_id = |id: &str| json!({ "documentId": id });
         let (admin, alice) = (caller(&gateway, "admin"), caller(&gateway, "alice"));
@@ -149,6 +153,11 @@ fn a_list_gives_no_rights() {
         };
         assert_eq!(told(&hidden), told(&missing));
         refused(hidden);
+        // Nor by how else it would be refused.
+        assert_eq!(code(&post(&admin, by_id("watch")).await.expect_status(406)), "not_acceptable");
+        assert_eq!(told(&post(&alice, by_id("watch")).await), told(&missing));
+        let _ = admin.ask("/graphql", &[("documentId", "watch")]).await.expect_status(405);
+        refused(alice.ask("/graphql", &[("documentId", "watch")]).await);
         let schema = post(&alice, by_id("schema")).await.expect_status(200).json();
         assert_eq!(schema["data"]["__schema"]["queryType"]["name"], "Query");
         gateway.shutdown().await;

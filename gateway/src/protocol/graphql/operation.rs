@@ -9,7 +9,7 @@ use tracing::info;
 use super::answer::{Told, told};
 use super::errors::DoorError;
 use super::plan::{Plan, Planned};
-use super::prepare::{Refused, Way, parse, plan};
+use super::prepare::{Refused, Way, check_way, parse, plan};
 use super::request::Asked;
 use super::subscribe::Subscription;
 use super::{GraphqlDoor, execute};
@@ -79,6 +79,11 @@ impl Asking {
         })?;
         let question = Question { asked: Arc::new(asked), text, way };
         let PlannedFor { planned, digest } = self.planned(&question).await?;
+        let Question { asked, text, way } = &question;
+        // A method that only reads leaves nothing behind.
+        if !way.only_reads && asked.query.is_some() && asked.hash.is_some() {
+            self.door.persisted.keep(digest, Arc::clone(text));
+        }
         match planned {
             Planned::Answer(plan) => Ok(Outcome::Answer(self.answered(plan, began).await?)),
             Planned::Subscription(changes) => {
@@ -107,6 +112,17 @@ impl Asking {
         QueryLife::begin_other(&door.metrics, Door::Graphql, kind, caller, id, table, trace)
     }
 
+    /// Refuses what has left the list since it was asked, where there is one.
+    ///
+    /// # Errors
+    /// `document_not_allowed`.
+    pub(super) fn check_listed(&self, question: &Question, digest: &[u8; 32]) -> Result<(), QueryError> {
+        match self.door.persisted.is_list() {
+            true => self.door.persisted.text(&question.asked, digest).map(drop),
+            false => Ok(()),
+        }
+    }
+
     /// The plan of what is asked, for what the caller's role sees.
     ///
     /// # Errors
@@ -117,13 +133,18 @@ impl Asking {
         let (door, Question { asked, text, way }) = (Arc::clone(&self.door), question.clone());
         let digest = *shape.digest();
         let work = move || {
-            let document = parse(&asked, &text, way, &door.config)?;
-            let valid = document.validate(&schema).map_err(|faults| door.persisted.invalid(faults))?;
-            let planned = plan(&asked, &valid, &schema, &door.config, &door.limits)?;
-            // A method that only reads leaves nothing behind.
-            if !way.only_reads && asked.query.is_some() && asked.hash.is_some() {
-                door.persisted.keep(digest, text);
+            let document = parse(&text, &door.config)?;
+            let check_way = || check_way(&asked, &text, &document, way, &door.config);
+            let is_listed = door.persisted.is_list();
+            // That a document is listed is for those to know for whom it is valid.
+            if !is_listed {
+                check_way()?;
             }
+            let valid = document.validate(&schema).map_err(|faults| door.persisted.invalid(faults))?;
+            if is_listed {
+                check_way()?;
+            }
+            let planned = plan(&asked, &valid, &schema, &door.config, &door.limits)?;
             Ok::<Planned, Refused>(planned)
         };
         let planned = tokio::task::spawn_blocking(work).await.map_err(QueryError::internal)??;

@@ -78,6 +78,11 @@ impl Persisted {
         }
     }
 
+    /// Whether nothing runs but what is on a list.
+    pub(super) const fn is_list(&self) -> bool {
+        matches!(self.0, Source::Listed(_))
+    }
+
     /// The refusal of a document that is not valid for its caller. Where there is a list, one that is on it and asks for
     /// what the role does not see is as one that is not: that it is there tells that its names mean something.
     pub(super) fn invalid(&self, faults: Vec<DoorError>) -> Refused {

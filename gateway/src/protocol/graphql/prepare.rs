@@ -64,35 +64,43 @@ impl From<DoorError> for Refused {
     }
 }
 
-/// Parses the document of a request, which came by that way.
+/// Parses the document of a request.
 ///
 /// # Errors
-/// `method_not_allowed`: more than a query by a method that only reads; `not_acceptable`: a subscription where events are
-/// not taken; and as for [`Document::parse`].
-pub(super) fn parse(
-    asked: &Asked,
-    text: &str,
-    way: Way,
-    config: &GraphqlConfig,
-) -> Result<Document, Refused> {
-    let document = Document::parse(text, config).map_err(|mut found| match found.as_slice() {
+/// As for [`Document::parse`].
+pub(super) fn parse(text: &str, config: &GraphqlConfig) -> Result<Document, Refused> {
+    Document::parse(text, config).map_err(|mut found| match found.as_slice() {
         // A text that is too long is that whatever it says.
         [only] if only.error.code == ErrorCode::RequestTooLarge => Refused::Request(found.remove(0).error),
         _ => Refused::Document(found),
-    })?;
+    })
+}
+
+/// Refuses what is not answered by the way in which it was asked.
+///
+/// # Errors
+/// `method_not_allowed`: more than a query by a method that only reads; `not_acceptable`: a subscription where events are
+/// not taken; `request_too_large`: one that is too long to be kept.
+pub(super) fn check_way(
+    asked: &Asked,
+    text: &str,
+    document: &Document,
+    way: Way,
+    config: &GraphqlConfig,
+) -> Result<(), QueryError> {
     let of = document.operation_type(asked.operation_name.as_deref());
     let subscribes = config.subscriptions && of == Some(OperationType::Subscription);
     if subscribes && way.takes_events {
         check_size(asked, text, config)?;
     } else if way.only_reads && of.is_some_and(|of| of != OperationType::Query) {
         let error = QueryError::new(ErrorCode::MethodNotAllowed, "only queries are taken by this method");
-        return Err(error.with_hint("send the document by POST").into());
+        return Err(error.with_hint("send the document by POST"));
     } else if subscribes {
         let message = "a subscription is answered by events, one request at a time";
         let hint = "send \"Accept: text/event-stream\", or ask over a WebSocket";
-        return Err(QueryError::new(ErrorCode::NotAcceptable, message).with_hint(hint).into());
+        return Err(QueryError::new(ErrorCode::NotAcceptable, message).with_hint(hint));
     }
-    Ok(document)
+    Ok(())
 }
 
 /// What is asked is kept as long as a subscription lasts.

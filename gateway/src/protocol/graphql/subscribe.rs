@@ -138,6 +138,7 @@ impl Subscription {
     async fn plan_anew(&mut self) -> Result<(), Refused> {
         let Asking { door, caller, .. } = &self.asking;
         let shape = door.service.shape(caller, None).await?;
+        self.asking.check_listed(&self.question, shape.digest())?;
         if *shape.digest() == self.digest {
             return Ok(());
         }
