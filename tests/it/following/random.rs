@@ -40,14 +40,18 @@ impl Writer {
                 self.stage.table.compact();
                 Some((vec![], vec![]))
             }
-            _ => {
-                let ids = [self.next_id];
-                self.next_id += 1;
-                self.untouched = ids.into();
-                self.stage.table.overwrite(&[of("a", ids)]);
-                None
-            }
+            _ => self.overwrite(),
         }
+    }
+
+    fn overwrite(&mut self) -> Expected {
+        // What replaces no file has only added rows.
+        let replaces = self.stage.table.file_count() > 0;
+        let ids = [self.next_id];
+        self.next_id += 1;
+        self.untouched = ids.into();
+        self.stage.table.overwrite(&[of("a", ids)]);
+        (!replaces).then(|| (ids.to_vec(), vec![]))
     }
 
     fn append(&mut self, random: &mut StdRng) -> (Vec<i64>, Vec<i64>) {
