@@ -2,7 +2,9 @@
 //! client takes no more of it. Does not send.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 
+use futures::FutureExt;
 use tokio::sync::mpsc::Sender;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -12,6 +14,7 @@ use crate::protocol::graphql::operation::{Asking, Outcome};
 use crate::protocol::graphql::prepare::{Refused, Way};
 use crate::protocol::graphql::request::Asked;
 use crate::query::admission::Held;
+use crate::query::error::QueryError;
 
 /// A socket only asks what it may subscribe to as well.
 const WAY: Way = Way { only_reads: false, takes_events: true };
@@ -118,21 +121,24 @@ impl Out {
 
 async fn run(asking: Asking, asked: Asked, out: Out) {
     let request_id = asking.context.request_id.clone();
-    let ended = match asking.outcome(asked, WAY).await {
-        Ok(Outcome::Answer(told)) => {
-            out.put(What::Next(told)).await;
-            What::Complete
-        }
-        Ok(Outcome::Subscription(mut subscription)) => loop {
-            match subscription.next().await {
-                Some(Ok(told)) => out.put(What::Next(told)).await,
-                Some(Err(refused)) => break What::Errors(errors(refused, &request_id)),
-                None => break What::Complete,
+    // Its id would stay taken, and nobody would learn that it has ended.
+    let ended = AssertUnwindSafe(told(&asking, asked, &out)).catch_unwind().await;
+    let ended = ended.unwrap_or_else(|_| Err(QueryError::internal("an operation panicked").into()));
+    out.put(ended.map_or_else(|refused| What::Errors(errors(refused, &request_id)), |()| What::Complete))
+        .await;
+}
+
+/// Tells all that there is to tell of an operation, but for its end.
+async fn told(asking: &Asking, asked: Asked, out: &Out) -> Result<(), Refused> {
+    match asking.outcome(asked, WAY).await? {
+        Outcome::Answer(told) => out.put(What::Next(told)).await,
+        Outcome::Subscription(mut subscription) => {
+            while let Some(told) = subscription.next().await {
+                out.put(What::Next(told?)).await;
             }
-        },
-        Err(refused) => What::Errors(errors(refused, &request_id)),
-    };
-    out.put(ended).await;
+        }
+    }
+    Ok(())
 }
 
 /// Why nothing runs, or no more does, as a list.
