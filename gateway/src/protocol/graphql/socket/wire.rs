@@ -1,6 +1,7 @@
 //! The two ends of a socket: owns reading and writing messages of any kind, signs of life, how long is waited for the
 //! other side, and the close. Does not know what messages say.
 
+use std::fmt;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
@@ -11,6 +12,8 @@ use crate::protocol::connection::RequestInFlight;
 
 /// Longest reason of a close, in bytes.
 const REASON_BYTES_MAX: usize = 123;
+const MALFORMED: u16 = 4400;
+const MALFORMED_REASON: &str = "a message that is none of the protocol, or too long";
 /// Time for the other side to take the close, and as much to close too.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -21,8 +24,22 @@ pub(super) enum Closing {
     ByPeer,
     /// It does not read, or gives no sign of life: there is nobody to tell.
     Silent,
+    /// What came can't be read, for this reason: it is no WebSocket any more, or a message is too long.
+    Unreadable(String),
     /// With a code, for a reason.
     For(u16, String),
+}
+
+/// For the log.
+impl fmt::Display for Closing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ByPeer => write!(f, "by the other side"),
+            Self::Silent => write!(f, "the other side takes nothing or gives no sign of life"),
+            Self::Unreadable(cause) => write!(f, "what came can't be read: {cause}"),
+            Self::For(code, reason) => write!(f, "{code}, {reason}"),
+        }
+    }
 }
 
 /// What goes on, unless the socket is to be closed.
@@ -34,7 +51,7 @@ impl Closing {
     }
 
     pub(super) fn malformed() -> Self {
-        Self::of(4400, "a message that is none of the protocol, or too long")
+        Self::of(MALFORMED, MALFORMED_REASON)
     }
 }
 
@@ -69,7 +86,7 @@ impl Wire {
     pub(super) async fn receive(&mut self) -> Step<Utf8Bytes> {
         loop {
             let message = self.socket.recv().await.ok_or(Closing::ByPeer)?;
-            let message = message.map_err(|_| Closing::malformed())?;
+            let message = message.map_err(|error| Closing::Unreadable(error.to_string()))?;
             self.heard = true;
             self.progressed();
             match message {
@@ -125,16 +142,20 @@ impl Wire {
         }
     }
 
+    /// Whether the other side has taken it.
+    async fn say(&mut self, code: u16, reason: &str) -> bool {
+        let cut = reason.floor_char_boundary(REASON_BYTES_MAX);
+        let frame = CloseFrame { code, reason: reason[..cut].into() };
+        matches!(timeout(GOODBYE, self.socket.send(Message::Close(Some(frame)))).await, Ok(Ok(())))
+    }
+
     /// Says why, and waits a little for the other side to have read it: what is cut off takes it along.
     pub(super) async fn close(mut self, closing: Closing) {
         let said = match closing {
             Closing::Silent => return,
             Closing::ByPeer => true,
-            Closing::For(code, reason) => {
-                let cut = reason.floor_char_boundary(REASON_BYTES_MAX);
-                let frame = CloseFrame { code, reason: reason[..cut].into() };
-                matches!(timeout(GOODBYE, self.socket.send(Message::Close(Some(frame)))).await, Ok(Ok(())))
-            }
+            Closing::Unreadable(_) => self.say(MALFORMED, MALFORMED_REASON).await,
+            Closing::For(code, reason) => self.say(code, &reason).await,
         };
         if said {
             let gone = async { while let Some(Ok(_)) = self.socket.recv().await {} };
