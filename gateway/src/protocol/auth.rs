@@ -108,6 +108,17 @@ impl Authenticator {
     }
 }
 
+/// The credentials among header fields.
+pub fn credentials_of(headers: &HeaderMap) -> HeaderMap {
+    let all = headers.iter().filter(|(name, _)| credential(name.as_str()).is_some());
+    all.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// The header field of that name, in any case, if it is one of those that hold credentials.
+pub fn credential(name: &str) -> Option<HeaderName> {
+    [AUTHORIZATION, SLUICE_ROLE].into_iter().find(|known| name.eq_ignore_ascii_case(known.as_str()))
+}
+
 fn requested_role(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
     let mut values = headers.get_all(SLUICE_ROLE).iter();
     match (values.next(), values.next()) {

@@ -45,7 +45,7 @@ pub(super) struct Told {
 /// # Errors
 /// `overloaded`: the answer would take too much memory; `internal`.
 pub(super) async fn told(asking: &Asking, ran: Vec<Ran>, began: Instant) -> Result<Told, QueryError> {
-    let Asking { door, caller, context, answer_bytes_max } = asking;
+    let Asking { door, caller, context, answer_bytes_max, .. } = asking;
     let mut envelope = Envelope::new(&context.request_id, *answer_bytes_max, door.service.hold(caller));
     for Ran { key, outcome } in ran {
         envelope.field(&key, outcome).await?;

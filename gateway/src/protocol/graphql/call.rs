@@ -14,6 +14,7 @@ use super::operation::{Asking, Outcome};
 use super::prepare::{Refused, Way};
 use super::request::{Asked, Batch, from_body, from_query_string};
 use super::{GraphqlDoor, events, page, socket};
+use crate::protocol::auth::credentials_of;
 use crate::protocol::entry::{EntryError, enter};
 use crate::protocol::http::body::ReadBody;
 use crate::protocol::http::media::check_content;
@@ -93,7 +94,9 @@ impl Call {
         })?;
         let way = Way { only_reads: head.method != Method::POST, takes_events: takes_events(&head.headers) };
         let answer_bytes_max = door.limits.answer_bytes_max;
-        Ok(Self { asking: Asking { door: Arc::clone(door), caller, context, answer_bytes_max }, form, way })
+        let credentials = Arc::new(credentials_of(&head.headers));
+        let door = Arc::clone(door);
+        Ok(Self { asking: Asking { door, caller, credentials, context, answer_bytes_max }, form, way })
     }
 
     async fn answered(&self, asked: Result<Batch, QueryError>) -> Response {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::http::HeaderMap;
 use tracing::info;
 
 use super::answer::{Told, told};
@@ -25,6 +26,8 @@ pub(super) struct Asking {
     pub door: Arc<GraphqlDoor>,
     /// The caller.
     pub caller: Caller,
+    /// How the caller was known: keys may be withdrawn, and roles go, while a subscription lasts.
+    pub credentials: Arc<HeaderMap>,
     /// The request.
     pub context: RequestContext,
     /// Longest answer, in bytes.

@@ -43,8 +43,8 @@ struct Socket {
 
 /// Who asks by it.
 struct Known {
-    /// Verified anew for each operation: keys may be withdrawn, and roles go.
-    credentials: HeaderMap,
+    /// Verified anew for each operation and each event: keys may be withdrawn, and roles go.
+    credentials: Arc<HeaderMap>,
     caller: Caller,
     _place: SocketPlace,
 }
@@ -60,7 +60,7 @@ impl Socket {
             }
             Err(closing) => closing,
         };
-        info!(request_id = self.context.request_id, ?closing, "socket closed");
+        info!(request_id = self.context.request_id, %closing, "socket closed");
         self.wire.close(closing).await;
     }
 
@@ -114,7 +114,7 @@ impl Socket {
         let caller = self.door.service.count(principal).map_err(too_many)?;
         let place = self.door.places.socket(&caller).map_err(too_many)?;
         self.wire.admitted(credentials.contains_key(AUTHORIZATION));
-        Ok(Known { credentials, caller, _place: place })
+        Ok(Known { credentials: Arc::new(credentials), caller, _place: place })
     }
 
     async fn serve(&mut self, known: Known) -> Closing {
@@ -183,8 +183,9 @@ impl Socket {
             Ok((caller, asked)) => {
                 let answer_bytes_max =
                     self.door.limits.answer_bytes_max.min(self.door.config.socket_answer_bytes_max);
-                let door = Arc::clone(&self.door);
-                operations.begin(id, Asking { door, caller, context, answer_bytes_max }, asked);
+                let (door, credentials) = (Arc::clone(&self.door), Arc::clone(&known.credentials));
+                let asking = Asking { door, caller, credentials, context, answer_bytes_max };
+                operations.begin(id, asking, asked);
                 Ok(())
             }
             Err(error) => {

@@ -135,8 +135,12 @@ impl Subscription {
     }
 
     /// Plans what was asked for what the role sees now, where that is something else than before.
+    ///
+    /// # Errors
+    /// What is wrong with it now; `unauthenticated` or `role_denied` where the caller would not be let in any more.
     async fn plan_anew(&mut self) -> Result<(), Refused> {
-        let Asking { door, caller, .. } = &self.asking;
+        let Asking { door, caller, credentials, .. } = &self.asking;
+        door.authenticator.authenticate(credentials).map_err(QueryError::from)?;
         let shape = door.service.shape(caller, None).await?;
         self.asking.check_listed(&self.question, shape.digest())?;
         if *shape.digest() == self.digest {

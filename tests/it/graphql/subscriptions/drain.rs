@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use sluice_tests::gateway::run;
 
+use super::limits::long;
 use super::socket::{Heard, Socket};
 use super::{ALL, asked, begins, subscribed};
 use crate::following::stage::Stage;
@@ -42,6 +43,29 @@ fn a_socket_that_does_not_say_goodbye_does_not_hold_the_end_up() {
         let patient = json!({ "server": { "drain_timeout_ms": 300_000 } });
         let stage = Stage::build("drained-silent", patient).await;
         let socket = Socket::known(&stage.gateway, "reader").await;
+        let began = Instant::now();
+        stage.gateway.shutdown().await;
+        assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+        drop(socket);
+    });
+}
+
+/// What is on its way to it may take as long as it likes otherwise.
+#[test]
+fn a_socket_that_takes_nothing_does_not_hold_the_end_up() {
+    run(async {
+        let patient = json!({
+            "server": { "drain_timeout_ms": 300_000 },
+            "graphql": { "send_wait_ms_max": 300_000 },
+        });
+        let mut stage = Stage::build("drained-stuck", patient).await;
+        let mut socket = Socket::known(&stage.gateway, "reader").await;
+        socket.subscribe("1", &asked(ALL)).await;
+        assert_eq!(socket.change("1").await, begins(0));
+        for first in (0..1_000).step_by(100) {
+            stage.table.append(&[long(first..first + 100)]);
+            stage.settle().await;
+        }
         let began = Instant::now();
         stage.gateway.shutdown().await;
         assert!(began.elapsed() < SOON, "{:?}", began.elapsed());

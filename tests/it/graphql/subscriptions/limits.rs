@@ -15,7 +15,7 @@ use crate::following::stage::{Stage, clear, of, schema};
 use crate::graphql::code;
 
 /// A socket with a subscription, where there is room for both.
-async fn watching(gateway: &Gateway) -> Option<Socket> {
+pub(super) async fn watching(gateway: &Gateway) -> Option<Socket> {
     let mut socket = Socket::open(gateway.addr(), &[]).await;
     socket.init(&gateway.role_token("reader")).await;
     if !matches!(socket.hear().await, Heard::Says(_)) {
@@ -149,7 +149,7 @@ fn a_first_message_and_each_operation_count_as_requests() {
 }
 
 /// Rows that are long: more than what lies between two ends of a connection.
-fn long(ids: std::ops::Range<i64>) -> RecordBatch {
+pub(super) fn long(ids: std::ops::Range<i64>) -> RecordBatch {
     let text = "x".repeat(64 * 1024);
     let ids: Int64Array = ids.collect();
     let texts: StringArray = ids.iter().map(|_| Some(text.as_str())).collect();

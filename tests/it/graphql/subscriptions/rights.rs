@@ -10,6 +10,7 @@ use sluice_tests::events::{Event, Events};
 use sluice_tests::gateway::{Gateway, run};
 use sluice_tests::waiting::until;
 
+use super::limits::{long, watching};
 use super::socket::{Heard, Socket};
 use super::{ALL, asked, begins, change, rows, subscribed, told};
 use crate::following::stage::{POLICIES, Stage, clear, of};
@@ -106,6 +107,28 @@ fn short(gateway: &Gateway) -> String {
 }
 
 #[test]
+fn whoever_listens_by_a_key_that_is_withdrawn_is_told_nothing_more() {
+    run(async {
+        let mut stage = Stage::build("rights-key", json!({})).await;
+        let reader = stage.gateway.role("reader");
+        let mut events = subscribed(&reader, ALL, 0).await;
+        let mut socket = Socket::known(&stage.gateway, "reader").await;
+        socket.subscribe("1", &asked(ALL)).await;
+        assert_eq!(socket.change("1").await, begins(0));
+        let ring = stage.gateway.directory.join("keys/signing.yaml");
+        KeyRing::generate("other").to_file(&ring).unwrap();
+        until("the key is withdrawn", || async {
+            (reader.get("/v1/tables").await.status == 401).then_some(())
+        })
+        .await;
+        stage.table.append(&[of("a", [1])]);
+        assert_eq!(ended(&mut events).await, "unauthenticated");
+        assert_eq!(socket.refused("1").await, "unauthenticated");
+        stage.gateway.shutdown().await;
+    });
+}
+
+#[test]
 fn whoever_listens_does_so_as_long_as_its_token_lasts() {
     run(async {
         let mut stage = Stage::build("rights-expiry", json!({})).await;
@@ -133,6 +156,26 @@ fn whoever_listens_does_so_as_long_as_its_token_lasts() {
             other => other,
         };
         assert_eq!(last, Heard::Closed(4403, "the token has expired".to_owned()));
+        stage.gateway.shutdown().await;
+    });
+}
+
+/// What is on its way to it may take as long as it likes otherwise.
+#[test]
+fn whoever_takes_nothing_has_its_place_no_longer_than_its_token_lasts() {
+    run(async {
+        let overrides = json!({ "graphql": { "send_wait_ms_max": 600_000, "subscriptions_max": 1 } });
+        let mut stage = Stage::build("rights-stuck", overrides).await;
+        let mut socket = Socket::open(stage.gateway.addr(), &[]).await;
+        socket.init(&short(&stage.gateway)).await;
+        assert_eq!(socket.hear().await, Heard::Says(json!({ "type": "connection_ack" })));
+        socket.subscribe("1", &asked(ALL)).await;
+        assert_eq!(socket.change("1").await, begins(0));
+        for first in (0..1_000).step_by(100) {
+            stage.table.append(&[long(first..first + 100)]);
+        }
+        until("the place of the expired one is free", || watching(&stage.gateway)).await;
+        drop(socket);
         stage.gateway.shutdown().await;
     });
 }

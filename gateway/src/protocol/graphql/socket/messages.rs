@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::protocol::auth::SLUICE_ROLE;
+use crate::protocol::auth::credential;
 use crate::protocol::graphql::request::Parameters;
 use crate::protocol::http::json_body::Object;
 
@@ -80,16 +79,6 @@ pub(super) fn credentials(payload: Option<&RawValue>) -> Result<HeaderMap, Malfo
     Ok(found)
 }
 
-/// Those among header fields.
-pub(super) fn credentials_of(headers: &HeaderMap) -> HeaderMap {
-    let all = headers.iter().filter(|(name, _)| credential(name.as_str()).is_some());
-    all.map(|(name, value)| (name.clone(), value.clone())).collect()
-}
-
-fn credential(name: &str) -> Option<HeaderName> {
-    [AUTHORIZATION, SLUICE_ROLE].into_iter().find(|known| name.eq_ignore_ascii_case(known.as_str()))
-}
-
 /// The answer to a `connection_init`.
 pub(super) const ACK: &str = "{\"type\":\"connection_ack\"}";
 /// The answer to a `ping`.
@@ -109,7 +98,10 @@ pub(super) fn of_operation(kind: &str, id: &str, payload: Option<Vec<u8>>) -> Ve
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+    use axum::http::header::AUTHORIZATION;
+
     use super::*;
+    use crate::protocol::auth::SLUICE_ROLE;
 
     #[test]
     fn messages_are_those_of_the_protocol_and_nothing_else() {

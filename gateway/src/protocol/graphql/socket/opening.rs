@@ -11,8 +11,8 @@ use axum::http::{HeaderMap, request};
 use axum::response::Response;
 
 use super::Socket;
-use super::messages::credentials_of;
 use super::wire::Wire;
+use crate::protocol::auth::credentials_of;
 use crate::protocol::connection::RequestInFlight;
 use crate::protocol::entry::{EntryError, enter};
 use crate::protocol::graphql::GraphqlDoor;
