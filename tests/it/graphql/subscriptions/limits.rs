@@ -10,7 +10,7 @@ use sluice_tests::wire::{Wire, post};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::socket::{Heard, Socket};
-use super::{ALL, asked, begins, rows, subscribed, told};
+use super::{ALL, asked, begins, of_event, rows, subscribed, told};
 use crate::following::stage::{Stage, clear, of, schema};
 use crate::graphql::code;
 
@@ -158,6 +158,23 @@ pub(super) fn long(ids: std::ops::Range<i64>) -> RecordBatch {
     RecordBatch::try_new(schema(), columns).unwrap()
 }
 
+/// Answers of long rows are not too long.
+pub(super) const LONG_ANSWERS: usize = 64 << 20;
+
+/// What was on its way to a socket that took nothing, to its end: nothing failed, and how many rows came.
+pub(super) async fn taken(socket: &mut Socket) -> (usize, Heard) {
+    let mut rows = 0;
+    loop {
+        match socket.hear().await {
+            Heard::Says(message) => {
+                assert_eq!(message["type"], "next", "{:.300}", message.to_string());
+                rows += of_event(&message["payload"])["rows"].as_array().map_or(0, Vec::len);
+            }
+            end => return (rows, end),
+        }
+    }
+}
+
 /// Appends long rows until the only place of a reader that takes nothing is free.
 async fn outgrown(stage: &mut Stage) {
     let mut next = 1;
@@ -211,7 +228,11 @@ fn an_answer_over_a_socket_has_a_length() {
 
 #[test]
 fn a_reader_that_takes_nothing_is_cut_off() {
-    let overrides = || json!({ "graphql": { "send_wait_ms_max": 300, "subscriptions_max": 1 } });
+    let overrides = || {
+        json!({ "graphql": {
+            "send_wait_ms_max": 300, "subscriptions_max": 1, "socket_answer_bytes_max": LONG_ANSWERS,
+        }})
+    };
     run(async {
         let mut stage = Stage::build("subscribed-stuck", overrides()).await;
         let mut wire = Wire::open(stage.gateway.addr()).await;
@@ -230,7 +251,8 @@ fn a_reader_that_takes_nothing_is_cut_off() {
         socket.subscribe("1", &asked(ALL)).await;
         assert_eq!(socket.change("1").await, begins(0));
         outgrown(&mut stage).await;
-        drop(socket);
+        let (_, end) = taken(&mut socket).await;
+        assert_eq!(end, Heard::Gone);
         stage.gateway.shutdown().await;
     });
 }

@@ -10,7 +10,7 @@ use sluice_tests::events::{Event, Events};
 use sluice_tests::gateway::{Gateway, run};
 use sluice_tests::waiting::until;
 
-use super::limits::{long, watching};
+use super::limits::{LONG_ANSWERS, long, taken, watching};
 use super::socket::{Heard, Socket};
 use super::{ALL, asked, begins, change, rows, subscribed, told};
 use crate::following::stage::{POLICIES, Stage, clear, of};
@@ -164,7 +164,9 @@ fn whoever_listens_does_so_as_long_as_its_token_lasts() {
 #[test]
 fn whoever_takes_nothing_has_its_place_no_longer_than_its_token_lasts() {
     run(async {
-        let overrides = json!({ "graphql": { "send_wait_ms_max": 600_000, "subscriptions_max": 1 } });
+        let overrides = json!({ "graphql": {
+            "send_wait_ms_max": 600_000, "subscriptions_max": 1, "socket_answer_bytes_max": LONG_ANSWERS,
+        }});
         let mut stage = Stage::build("rights-stuck", overrides).await;
         let mut socket = Socket::open(stage.gateway.addr(), &[]).await;
         socket.init(&short(&stage.gateway)).await;
@@ -175,7 +177,8 @@ fn whoever_takes_nothing_has_its_place_no_longer_than_its_token_lasts() {
             stage.table.append(&[long(first..first + 100)]);
         }
         until("the place of the expired one is free", || watching(&stage.gateway)).await;
-        drop(socket);
+        let (rows, _) = taken(&mut socket).await;
+        assert!(rows < 1_000, "something was on its way");
         stage.gateway.shutdown().await;
     });
 }
